@@ -1,0 +1,241 @@
+import type { FastifyInstance } from 'fastify'
+import { Agent } from 'undici'
+import type { AddressInfo } from 'node:net'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import type { Config, EndpointConfig, UpstreamConfig } from './config/load.ts'
+import type { Random } from './core/backoff.ts'
+import type { EventFilter } from './core/plan.ts'
+import { Secret } from './core/secret.ts'
+import { createDispatcher } from './dispatcher.ts'
+import type { DispatchTarget } from './dispatcher.ts'
+import { createFeed } from './feed.ts'
+import { createAccess } from './http/auth.ts'
+import { createServer } from './http/server.ts'
+import { createLogger } from './log.ts'
+import type { Logger } from './log.ts'
+import { formats } from './notify/registry.ts'
+import { createSend } from './notify/send.ts'
+import { createPoller } from './poller.ts'
+import { openSqliteStore } from './store/sqlite/store.ts'
+import type { StoredEndpoint } from './store/store.ts'
+import { upstreamKinds } from './upstream/registry.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import { version } from './version.ts'
+
+/** The daemon, put together. */
+export interface App {
+  /** Resolves when everything runs; rejects when something cannot. */
+  start(): Promise<void>
+  /** Ends everything in order, within `shutdownTimeout`; may be called twice and during the start. */
+  stop(): Promise<void>
+  /** Makes `stop` wait no longer for what is in flight. */
+  hurry(): void
+  /** Where the API listens, once started. */
+  readonly url: string
+}
+
+/** What a test, or the demo, puts in place of the real thing. */
+export interface AppOverrides {
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly log?: Logger
+}
+
+const userAgent = `jobwatch/${version}`
+
+/** The composition root: the one place that knows every implementation. */
+export async function createApp(config: Config, overrides: AppOverrides = {}): Promise<App> {
+  const clock = overrides.clock ?? systemClock
+  const random = overrides.random ?? Math.random
+  const log = overrides.log ?? createLogger(config.log.level)
+  const now = () => clock.now()
+
+  const store = openSqliteStore({
+    file: config.database,
+    overtakeMs: config.delivery.overtake,
+    now,
+  })
+  const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
+  const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
+  const pollers = upstreams.map((upstream, index) => {
+    const settings = config.upstreams[index]?.polling
+    if (settings === undefined) throw new Error('every upstream comes from the configuration')
+    const { interval, maxInterval, concurrency, rate } = settings
+    const policy = { intervalMs: interval, maxIntervalMs: maxInterval, concurrency, rate }
+    return createPoller({ store, upstream, clock, random, log }, policy)
+  })
+  const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
+  const dispatcher = createDispatcher(
+    {
+      store,
+      send: createSend({ dispatcher: deliveryAgent, clock, userAgent }),
+      clock,
+      random,
+      log,
+    },
+    toTargets(config.endpoints, endpoints),
+    { concurrency: config.delivery.concurrency, scheduleMs: config.delivery.retry },
+  )
+  const feed = createFeed({ store, clock, random, log })
+  store.onCommit(() => {
+    dispatcher.wake()
+    feed.wake()
+  })
+
+  let phase: 'new' | 'starting' | 'running' | 'stopping' = 'new'
+  const server: FastifyInstance = await createServer({
+    store,
+    feed,
+    upstreams: upstreams.map((upstream, index) => ({
+      name: upstream.name,
+      root: upstream.root,
+      jobidOf: (url) => upstream.jobidOf(url),
+      watch: (job) => pollers[index]?.watch(job),
+      unwatch: (jobId) => pollers[index]?.unwatch(jobId),
+      statusOf: (jobId) => pollers[index]?.statusOf(jobId) ?? null,
+    })),
+    access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
+    clock,
+    log,
+    maxStreams: config.feed.maxStreams,
+    notReady: () => (phase === 'running' ? [] : [`the daemon is ${phase}`]),
+  })
+
+  let url = ''
+  let stopped: Promise<void> | null = null
+  const hurried = new AbortController()
+
+  async function start(): Promise<void> {
+    phase = 'starting'
+    warnOfWhatIsMissing(config, log)
+    const { host, port } = config.listen
+    await server.listen({ host, port })
+    const address = server.server.address() as AddressInfo
+    url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+    await Promise.all(pollers.map((poller) => poller.start()))
+    dispatcher.start()
+    phase = 'running'
+    log.info({ url, version, database: config.database }, 'app.listening')
+  }
+
+  async function stop(): Promise<void> {
+    phase = 'stopping'
+    log.info({}, 'app.stopping')
+    // New looks and attempts end first; then the streams, or the server would wait for them for ever.
+    const drained = Promise.all([...pollers.map((poller) => poller.stop()), dispatcher.stop()])
+    const closed = server.close()
+    const work = Promise.all([drained, closed])
+    const isDrained = await within(clock, config.shutdownTimeout, work, hurried.signal)
+    if (!isDrained) log.warn({ timeoutMs: config.shutdownTimeout }, 'app.stop_cut_short')
+    server.server.closeAllConnections()
+    await Promise.all([...upstreams.map((upstream) => upstream.close()), deliveryAgent.destroy()])
+    await store.close()
+    log.info({}, 'app.stopped')
+  }
+
+  return {
+    start,
+    stop: () => (stopped ??= stop()),
+    hurry: () => {
+      hurried.abort()
+    },
+    get url() {
+      return url
+    },
+  }
+}
+
+function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {
+  const { name, kind, root, auth, polling, tls } = config
+  return upstreamKinds[kind](
+    {
+      name,
+      root,
+      auth: toCredentials(auth),
+      referer: auth.referer,
+      timeoutMs: polling.timeout,
+      maxBodyBytes: polling.maxBodyBytes,
+      concurrency: polling.concurrency,
+      tls,
+    },
+    { clock, userAgent },
+  )
+}
+
+function toCredentials(auth: UpstreamConfig['auth']) {
+  if (auth.token !== undefined) return { token: auth.token.reveal() }
+  const { username, password, tokenUrl, expiration } = auth
+  if (username === undefined || password === undefined || tokenUrl === undefined) {
+    throw new Error('the configuration lets no upstream through without credentials')
+  }
+  return { username, password: password.reveal(), tokenUrl, expirationMs: expiration }
+}
+
+function toConfiguredEndpoint(endpoint: EndpointConfig) {
+  const { name, events, match } = endpoint
+  const filter: EventFilter = {
+    types: events,
+    upstreams: match.upstream,
+    tags: match.tag,
+    jobids: match.jobid,
+  }
+  return { name, filter, needsSecret: endpoint.format === 'webhook' && !endpoint.secret }
+}
+
+function toTargets(
+  configured: readonly EndpointConfig[],
+  stored: readonly StoredEndpoint[],
+): DispatchTarget[] {
+  return configured.flatMap((endpoint) => {
+    const row = stored.find(({ name }) => name === endpoint.name)
+    if (row === undefined) return []
+    const given = endpoint.format === 'webhook' ? endpoint.secret : undefined
+    const made = row.secret === null ? undefined : new Secret(row.secret)
+    const secret = given ?? made
+    return [
+      {
+        endpointId: row.id,
+        pausedUntil: row.pausedUntil,
+        name: endpoint.name,
+        format: formats[endpoint.format],
+        url: endpoint.url,
+        headers: endpoint.headers,
+        secrets: secret === undefined ? [] : [secret],
+        timeoutMs: endpoint.timeout,
+      },
+    ]
+  })
+}
+
+/** Settings that are accepted but that this version does nothing with yet must not go unsaid. */
+function warnOfWhatIsMissing({ upstreams, delivery }: Config, log: Logger): void {
+  if (upstreams.length === 0) log.warn({}, 'config.no_upstream')
+  for (const { name, discover } of upstreams) {
+    if (discover.enabled) log.warn({ upstream: name }, 'config.discovery_not_available_yet')
+  }
+  if (delivery.proxy !== null) log.warn({}, 'config.proxy_not_available_yet')
+}
+
+/** True when the work was done before the time was up and before anyone lost patience. */
+async function within(
+  clock: Clock,
+  ms: number,
+  work: Promise<unknown>,
+  impatience: AbortSignal,
+): Promise<boolean> {
+  let cancel = (): void => undefined
+  const late = new Promise<boolean>((resolve) => {
+    const giveUp = (): void => {
+      resolve(false)
+    }
+    cancel = clock.after(ms, giveUp)
+    if (impatience.aborted) giveUp()
+    else impatience.addEventListener('abort', giveUp, { once: true })
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    cancel()
+  }
+}

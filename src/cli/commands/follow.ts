@@ -1,0 +1,79 @@
+import type { Command } from 'commander'
+import { follow } from '../../client/follow.ts'
+import type { FollowState } from '../../client/follow.ts'
+import type { FollowItem } from '../../client/position.ts'
+import { UsageError } from '../../core/errors.ts'
+import { eventLine } from '../event-view.ts'
+import { safe, styleFor } from '../output.ts'
+import { addServerOptions, collect, notice, print, requireJobid, serverFrom } from '../session.ts'
+import type { CliIo, ServerOptions } from '../session.ts'
+
+interface FollowOptions extends ServerOptions {
+  readonly type?: readonly string[]
+  readonly jobid?: readonly string[]
+  readonly upstream?: readonly string[]
+  readonly tag?: readonly string[]
+  readonly after?: string
+  readonly json?: boolean
+}
+
+export function addFollowCommand(program: Command, io: CliIo): void {
+  const command = program
+    .command('follow')
+    .description('follow the feed of events, reconnecting and resuming by itself')
+    .option('--type <glob>', 'events of this type, such as job.*; may be repeated', collect)
+    .option('--jobid <jobid>', 'events of this job; may be repeated', collectJobid)
+    .option('--upstream <name>', 'events of this upstream; may be repeated', collect)
+    .option('--tag <tag>', 'events of jobs with this tag; may be repeated', collect)
+    .option('--after <seq>', 'go on after this seq or event id; 0 is everything kept', parseAfter)
+    .option('--json', 'print each event as a line of JSON')
+  addServerOptions(command).action(async (options: FollowOptions) => {
+    const items = follow({
+      ...serverFrom(options, io),
+      after: options.after,
+      types: options.type,
+      jobids: options.jobid,
+      upstreams: options.upstream,
+      tags: options.tag,
+      signal: io.signal,
+      onState: stateNotices(io),
+    })
+    const style = styleFor(io)
+    for await (const item of items) {
+      if (item.kind === 'gap') {
+        notice(io, gapWords(item))
+        continue
+      }
+      const line = options.json ? `${item.text}\n` : eventLine(item.event, style)
+      if (!(await print(io.stdout, line))) return
+    }
+  })
+}
+
+/** Says once that the feed was lost and why, and once that it is back. */
+function stateNotices(io: CliIo): (state: FollowState) => void {
+  let lostFor: string | null = null
+  return (now) => {
+    if (now.state === 'open') {
+      if (lostFor !== null) notice(io, 'connected')
+      lostFor = null
+    } else if (now.reason !== lostFor) {
+      lostFor = now.reason
+      notice(io, `not connected, trying again: ${safe(now.reason)}`)
+    }
+  }
+}
+
+function gapWords({ asked, oldest, newest }: Extract<FollowItem, { kind: 'gap' }>): string {
+  const kept = oldest === null ? 'none is kept' : `kept are ${oldest} to ${newest}`
+  return `gap: events after ${safe(asked)} are no longer there, or that is no event of this log; ${kept}`
+}
+
+function collectJobid(value: string, values?: readonly string[]): readonly string[] {
+  return collect(requireJobid(value), values)
+}
+
+function parseAfter(text: string): string {
+  if (/^([0-9a-z]{1,32}-)?\d{1,15}$/.test(text)) return text
+  throw new UsageError('usage', '--after must be a seq such as 1042, or the id of an event')
+}

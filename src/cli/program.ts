@@ -1,0 +1,23 @@
+import { Command } from 'commander'
+import { version } from '../version.ts'
+import { addConfigCommand } from './commands/config.ts'
+import { addDemoCommand } from './commands/demo.ts'
+import { addServeCommand } from './commands/serve.ts'
+import type { DaemonIo } from './run-app.ts'
+
+/** The command line: every command, none run yet. */
+export function createProgram(io: DaemonIo): Command {
+  const program = new Command('jobwatch')
+    .description('turns the asynchronous jobs of ArcGIS Enterprise into events')
+    .version(version)
+    .showHelpAfterError('(jobwatch --help lists the commands)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    })
+  addServeCommand(program, io)
+  addDemoCommand(program, io)
+  addConfigCommand(program, io)
+  return program
+}

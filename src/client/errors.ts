@@ -1,0 +1,52 @@
+import type { ProblemAnswer } from '../http/schemas.ts'
+
+export interface ClientErrorOptions extends ErrorOptions {
+  /** The HTTP status, when there was an answer. */
+  readonly status?: number
+  /** What the daemon said, when it was a problem of RFC 9457. */
+  readonly problem?: ProblemAnswer
+}
+
+/** The daemon refused a request, the request could not be made, or what answered is no daemon. */
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  /** The problem's code, or the client's own: `invalid_request`, `unexpected_answer`. */
+  readonly code: string
+  readonly status: number | null
+  readonly problem: ProblemAnswer | null
+
+  constructor(code: string, message: string, options: ClientErrorOptions = {}) {
+    const { status = null, problem = null, ...rest } = options
+    super(message, rest)
+    this.code = code
+    this.status = status
+    this.problem = problem
+  }
+}
+
+/** Nobody answered at the daemon's address. */
+export class DaemonUnreachable extends Error {
+  override readonly name = 'DaemonUnreachable'
+  readonly code = 'daemon_unreachable'
+  readonly server: string
+
+  constructor(server: string, cause: unknown) {
+    const why = reasonOf(cause)
+    super(
+      `no daemon at ${server}${why === null ? '' : ` (${why})`}: ` +
+        'start one with "jobwatch serve", or name it with --server or JOBWATCH_URL',
+      { cause },
+    )
+    this.server = server
+  }
+}
+
+/** Why a request failed, in a few words; null when the plain words already say it. */
+export function reasonOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return String(error)
+  // fetch says "fetch failed" and keeps what happened in the cause.
+  const source = error.cause instanceof Error ? error.cause : error
+  const code: unknown = 'code' in source ? source.code : null
+  if (code === 'ECONNREFUSED') return null
+  return source.message || String(code)
+}

@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { filterQuery } from './client.ts'
+import type { EventFilters } from './client.ts'
+import { openConnection, readRefusal } from './connection.ts'
+import type { Connection, ConnectionOptions } from './connection.ts'
+import { startDeadline } from './deadline.ts'
+import type { Deadline } from './deadline.ts'
+import { ClientError, DaemonUnreachable, reasonOf } from './errors.ts'
+import { readFrame } from './position.ts'
+import type { FollowItem, Frame, Position } from './position.ts'
+import { parseRetryAfter, reconnectDelayMs } from './reconnect.ts'
+
+export interface FollowOptions extends ConnectionOptions, EventFilters {
+  /** A seq or an event's id to go on from; without it the feed is live only. */
+  readonly after?: string | number | undefined
+  /** Ends the generator, which then returns. */
+  readonly signal?: AbortSignal | undefined
+  readonly onState?: ((state: FollowState) => void) | undefined
+  /** The first pause before coming back, until the server says its `retry:`. */
+  readonly reconnectMs?: number | undefined
+  /** A connection without a frame for so long is dead; the server sends one every 15 s. */
+  readonly silenceMs?: number | undefined
+}
+
+export type FollowState =
+  /** The first frame of a connection came. */
+  | { readonly state: 'open' }
+  | { readonly state: 'lost'; readonly reason: string; readonly retryInMs: number }
+
+/** What a reader keeps from one connection to the next. */
+interface Reader {
+  readonly connection: Connection
+  position: Position
+  baseMs: number
+  failures: number
+  hasConnected: boolean
+}
+
+/** Why a connection ended that is to be followed by another one. */
+interface Ending {
+  readonly reason: string
+  readonly retryAfterMs: number | null
+}
+
+const answerMs = 30_000
+const maxFrameChars = 4_194_304
+
+/**
+ * Follows the feed: each event once and in order, over as many connections as it takes. Ends only
+ * when `signal` aborts; throws `ClientError` when the daemon refuses for good.
+ */
+export async function* follow(options: FollowOptions): AsyncGenerator<FollowItem, void, undefined> {
+  const { after, signal, onState, reconnectMs = 1000 } = options
+  const reader: Reader = {
+    connection: openConnection(options),
+    position: after === undefined ? { kind: 'now' } : { kind: 'asked', after: String(after) },
+    baseMs: reconnectMs,
+    failures: 0,
+    hasConnected: false,
+  }
+  while (!signal?.aborted) {
+    const { reason, retryAfterMs } = yield* readConnection(reader, options)
+    if (signal?.aborted) return
+    reader.failures += 1
+    const { failures, baseMs } = reader
+    const retryInMs = reconnectDelayMs({ failures, baseMs, retryAfterMs, random: Math.random })
+    onState?.({ state: 'lost', reason, retryInMs })
+    await pause(retryInMs, signal)
+  }
+}
+
+/** Yields what one connection brings, and returns why it ended. */
+async function* readConnection(
+  reader: Reader,
+  options: FollowOptions,
+): AsyncGenerator<FollowItem, Ending, undefined> {
+  const deadline = startDeadline(options.signal)
+  try {
+    const body = await openStream(reader, options, deadline)
+    if ('reason' in body) return body
+    const frames = body
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(
+        new EventSourceParserStream({
+          maxBufferSize: maxFrameChars,
+          onRetry: (ms) => {
+            reader.baseMs = ms
+          },
+        }),
+      )
+      .getReader()
+    let isOpen = false
+    for (;;) {
+      const frame = await nextFrame(frames, deadline, options.silenceMs ?? 45_000)
+      if ('reason' in frame) return frame
+      if (!isOpen) {
+        isOpen = true
+        reader.hasConnected = true
+        reader.failures = 0
+        options.onState?.({ state: 'open' })
+      }
+      const { position, item } = readFrame(reader.position, frame)
+      reader.position = position
+      if (item !== null) yield item
+    }
+  } finally {
+    deadline.end()
+  }
+}
+
+async function openStream(
+  reader: Reader,
+  options: FollowOptions,
+  deadline: Deadline,
+): Promise<NonNullable<Response['body']> | Ending> {
+  const { connection, position } = reader
+  const query = {
+    after: position.kind === 'asked' ? position.after : undefined,
+    ...filterQuery(options),
+  }
+  const url = connection.url('/v1/events/stream', query)
+  const headers = connection.headers({
+    accept: 'text/event-stream',
+    ...(position.kind === 'at' && { 'last-event-id': position.id }),
+  })
+  try {
+    deadline.restart(answerMs)
+    const response = await connection.fetch(url, {
+      headers,
+      redirect: 'manual',
+      signal: deadline.signal,
+    })
+    const type = response.headers.get('content-type') ?? ''
+    if (response.status === 200 && type.startsWith('text/event-stream') && response.body) {
+      return response.body
+    }
+    const refusal = await readRefusal(connection.server, response)
+    if (isForGood(response.status, reader.hasConnected)) throw refusal
+    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now())
+    return { reason: refusal.message, retryAfterMs }
+  } catch (error) {
+    if (error instanceof ClientError) throw error
+    return ending(new DaemonUnreachable(connection.server, error).message)
+  }
+}
+
+/** Whether coming back is pointless. What once was a feed may be hidden by a proxy for a while. */
+function isForGood(status: number, hasConnected: boolean): boolean {
+  if (status === 400 || status === 401 || status === 403) return true
+  if (status >= 500 || status === 408 || status === 425 || status === 429) return false
+  return !hasConnected
+}
+
+/** Time runs only while a frame is waited for: a slow consumer is no dead connection. */
+async function nextFrame(
+  frames: { read(): Promise<{ done: boolean; value?: Frame | undefined }> },
+  deadline: Deadline,
+  silenceMs: number,
+): Promise<Frame | Ending> {
+  deadline.restart(silenceMs)
+  try {
+    const { value } = await frames.read()
+    if (deadline.signal.aborted) return ending('the reader was stopped')
+    return value ?? ending('the stream ended')
+  } catch (error) {
+    const why = deadline.isOver() ? deadline.signal.reason : error
+    return ending(`the connection was lost (${reasonOf(why) ?? 'refused'})`)
+  } finally {
+    deadline.pause()
+  }
+}
+
+function ending(reason: string): Ending {
+  return { reason, retryAfterMs: null }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal ? { signal } : {})
+  } catch (error) {
+    if (!signal?.aborted) throw error
+  }
+}

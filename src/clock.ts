@@ -1,0 +1,22 @@
+import { maxTimerMs } from './core/backoff.ts'
+
+/** Takes a timer back; calling it twice, or after it fired, does nothing. */
+export type Cancel = () => void
+
+/** Time as an argument, so that tests can be the ones who let it pass. */
+export interface Clock {
+  /** Epoch ms. */
+  now(): number
+  /** Calls `fire` once after `ms`, which is clamped to what Node's timers can hold. */
+  after(ms: number, fire: () => void): Cancel
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, fire) {
+    const timer = setTimeout(fire, Math.min(Math.max(ms, 0), maxTimerMs))
+    return () => {
+      clearTimeout(timer)
+    }
+  },
+}

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import { parse as parseYaml, stringify as stringifyYaml, YAMLParseError } from 'yaml'
+import { z } from 'zod'
+import { UsageError } from '../core/errors.ts'
+import { environmentConfig } from './environment.ts'
+import { describeIssues } from './issues.ts'
+import { configSchema } from './schema.ts'
+import type { Environment } from './schema.ts'
+
+type Parsed = z.output<ReturnType<typeof configSchema>>
+/** The checked configuration, every default filled in. */
+export type Config = ReturnType<typeof withDerivedDefaults>
+export type UpstreamConfig = Config['upstreams'][number]
+export type EndpointConfig = Config['endpoints'][number]
+
+/** Where the daemon looks when it is given no file and the environment names none. */
+const defaultFile = 'config/jobwatch.yaml'
+
+/**
+ * Reads the configuration: the given file, else `$JOBWATCH_CONFIG`, else `config/jobwatch.yaml` if
+ * it is there, else the environment alone. Throws UsageError, which names every setting that is wrong.
+ */
+export function loadConfig(file: string | undefined, env: Environment): Config {
+  const named = file ?? (env['JOBWATCH_CONFIG'] || undefined)
+  const text = readConfigFile(named)
+  if (text === null) return parseConfig(environmentConfig(env), 'the environment', env)
+  const path = named ?? defaultFile
+  return parseConfig(parseText(text, path), path, env)
+}
+
+/** Checks a configuration value as YAML gives it; `origin` names it in the error. */
+export function parseConfig(value: unknown, origin: string, env: Environment): Config {
+  const schema = configSchema(env)
+  const parsed = schema.safeParse(value ?? {})
+  if (parsed.success) return deepFreeze(withDerivedDefaults(parsed.data))
+  const lines = describeIssues(parsed.error, schema).map((line) => `  ${line}`)
+  throw new UsageError(
+    'config_invalid',
+    `The configuration in ${origin} is not valid:\n${lines.join('\n')}`,
+  )
+}
+
+/** The effective configuration as YAML, in the form of the file, with every secret hidden. */
+export function printConfig(config: Config): string {
+  return stringifyYaml(z.encode(configSchema({}), config))
+}
+
+function readConfigFile(named: string | undefined): string | null {
+  try {
+    return readFileSync(named ?? defaultFile, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (named === undefined && code === 'ENOENT') return null
+    throw new UsageError('config_unreadable', `The configuration cannot be read: ${message}`)
+  }
+}
+
+function parseText(text: string, file: string): unknown {
+  try {
+    return parseYaml(text)
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error
+    throw new UsageError('config_syntax', `${file} is not valid YAML: ${error.message}`)
+  }
+}
+
+/** Fills in the defaults that follow from other settings. */
+function withDerivedDefaults(config: Parsed) {
+  return {
+    ...config,
+    upstreams: config.upstreams.map((upstream) => ({
+      ...upstream,
+      auth: {
+        ...upstream.auth,
+        ...(upstream.auth.token === undefined && {
+          tokenUrl: upstream.auth.tokenUrl ?? defaultTokenUrl(upstream.root),
+        }),
+        referer: upstream.auth.referer ?? config.publicUrl ?? 'jobwatch',
+      },
+    })),
+    endpoints: config.endpoints.map((endpoint) => ({
+      ...endpoint,
+      events: endpoint.events ?? defaultEvents(endpoint),
+      fold: endpoint.fold ?? endpoint.format !== 'webhook',
+      timeout: endpoint.timeout ?? config.delivery.timeout,
+    })),
+  }
+}
+
+/** `https://host/context/admin` → `https://host/context/sharing/rest/generateToken`. */
+function defaultTokenUrl(root: string): string {
+  return new URL('sharing/rest/generateToken', root).href
+}
+
+/** What a chat is told of unless it says otherwise: ends, alarms and health. */
+const chatEvents = [
+  'job.completed',
+  'job.failed',
+  'job.cancelled',
+  'job.reopened',
+  'job.lost',
+  'job.stalled',
+  'job.overdue',
+  'upstream.*',
+  'endpoint.*',
+]
+
+function defaultEvents({ format, match }: Parsed['endpoints'][number]): string[] {
+  if (match.tag.length > 0 || match.jobid.length > 0) return ['job.*']
+  return format === 'webhook' ? ['*'] : chatEvents
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    Object.values(value).forEach(deepFreeze)
+  }
+  return value
+}

@@ -1,0 +1,34 @@
+/** Timers beyond this fire at once in Node (2^31-1 ms, about 24 days), so every pause is clamped to it. */
+export const maxTimerMs = 2_147_483_647
+
+/** A random source: 0 ≤ x < 1. */
+export type Random = () => number
+
+/** `ms` spread evenly over ±`fraction`. */
+export function jitter(ms: number, fraction: number, random: Random): number {
+  return Math.round(ms * (1 + fraction * (2 * random() - 1)))
+}
+
+/** `baseMs` doubled for each failure after the first, at most `maxMs`. */
+export function exponential(failures: number, baseMs: number, maxMs: number): number {
+  return Math.min(maxMs, baseMs * 2 ** Math.min(Math.max(failures - 1, 0), 30))
+}
+
+/**
+ * Reads a `Retry-After` header (RFC 9110, 10.2.3): whole seconds or an HTTP date.
+ * Anything else, negative numbers included, is null. The pause is at most `maxMs`.
+ */
+export function parseRetryAfter(
+  header: string | undefined,
+  nowMs: number,
+  maxMs: number,
+): number | null {
+  if (header === undefined) return null
+  const text = header.trim()
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, maxMs)
+  // Date.parse alone is too lenient: V8 takes '5' for a date.
+  if (!/^[A-Z][a-z]{2,8}, .* GMT$/.test(text)) return null
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) return null
+  return Math.min(Math.max(at - nowMs, 0), maxMs)
+}

@@ -1,0 +1,108 @@
+import { jobView, isoTime, maxEventMessages } from './job.ts'
+import type { Job, JobStatus, StageState, messageView } from './job.ts'
+
+export const eventTypes = [
+  'job.submitted',
+  'job.executing',
+  'job.cancelling',
+  'job.cancelled',
+  'job.unavailable',
+  'job.completed',
+  'job.failed',
+  'job.status.other',
+  'job.stage.changed',
+  'job.message.added',
+  'job.watched',
+  'job.unwatched',
+] as const
+export type EventType = (typeof eventTypes)[number]
+
+/** What an event says changed; the contract's section 4 names the fields. */
+export type Change =
+  | {
+      readonly kind: 'status'
+      readonly from: JobStatus | null
+      readonly to: JobStatus
+      readonly rawTo: string
+    }
+  | {
+      readonly kind: 'stage'
+      readonly stage: string
+      readonly occurrence: number
+      readonly from: StageState | null
+      readonly to: StageState | null
+      readonly rawTo: string | null
+    }
+  | {
+      readonly kind: 'messages'
+      readonly added: readonly ReturnType<typeof messageView>[]
+      readonly count: number
+    }
+  | { readonly kind: 'registry'; readonly by: 'api' }
+
+/** An event before it has its number. */
+export interface EventDraft {
+  readonly type: EventType
+  readonly change: Change
+}
+
+/** What filters look at. */
+export interface EventHead {
+  readonly seq: number
+  readonly type: string
+  readonly upstream: string | null
+  readonly jobid: string | null
+  readonly tags: readonly string[]
+}
+
+/** An event as the log holds it; `text` is what every reader and receiver gets, byte for byte. */
+export interface LoggedEvent extends EventHead {
+  readonly id: string
+  readonly text: string
+}
+
+/** The event id that feed, webhooks and log share. */
+export function eventId(epoch: string, seq: number): string {
+  return `${epoch}-${seq}`
+}
+
+/** CloudEvents `source` of a job's events. */
+export function jobSource(upstream: string, jobid: string): string {
+  return `/upstreams/${upstream}/jobs/${jobid}`
+}
+
+/** What is the same for all events of one look: numbers and change are what is left to say. */
+export interface JobEvents {
+  readonly job: Job
+  /** When jobwatch saw the changes, epoch ms. */
+  readonly at: number
+}
+
+export interface Numbering {
+  readonly epoch: string
+  readonly seq: number
+  readonly previousSeq: number | null
+}
+
+/**
+ * Prepares the encoding of a look's events as CloudEvents 1.0 in JSON. The job is serialised once;
+ * `lastSeq`, the one field in which the events of a look differ, is put in at the end of it.
+ */
+export function jobEventEncoder({ job, at }: JobEvents) {
+  const { upstream, jobid } = job
+  const view = JSON.stringify(jobView(job, { at, maxMessages: maxEventMessages })).slice(0, -1)
+  const time = isoTime(at)
+  return (draft: EventDraft, { epoch, seq, previousSeq }: Numbering): string => {
+    const envelope = JSON.stringify({
+      specversion: '1.0',
+      id: eventId(epoch, seq),
+      source: jobSource(upstream, jobid),
+      type: draft.type,
+      subject: jobid,
+      time,
+      datacontenttype: 'application/json',
+    }).slice(0, -1)
+    const data = JSON.stringify({ seq, previousSeq, change: draft.change }).slice(0, -1)
+    return `${envelope},"data":${data},"job":${view},"lastSeq":${seq}}}}`
+  }
+}

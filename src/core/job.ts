@@ -1,0 +1,213 @@
+import { formatDuration } from './duration.ts'
+
+/** The seven documented statuses, and OTHER for any word that is none of them. */
+export const jobStatuses = [
+  'SUBMITTED',
+  'EXECUTING',
+  'CANCELLING',
+  'CANCELLED',
+  'FAILED',
+  'COMPLETED',
+  'UNAVAILABLE',
+  'OTHER',
+] as const
+export type JobStatus = (typeof jobStatuses)[number]
+
+export const jobStates = ['active', 'ended', 'stopped', 'lost'] as const
+/** What jobwatch does with the job: watches it, saw its end, was told to stop, or can no longer find it. */
+export type JobState = (typeof jobStates)[number]
+
+export type Outcome = 'success' | 'warning' | 'error' | 'cancelled'
+
+export type StageState =
+  | 'pending'
+  | 'running'
+  | 'completed'
+  | 'warning'
+  | 'failed'
+  | 'cancelled'
+  | 'rolling_back'
+  | 'rolled_back'
+  | 'skipped'
+  | 'unknown'
+
+/** A named part of a job's progress; `occurrence` tells stages of the same name apart, from 1. */
+export interface Stage {
+  readonly name: string
+  readonly occurrence: number
+  readonly state: StageState
+  readonly rawState: string
+  /** Epoch ms at which jobwatch saw the stage begin or end. */
+  readonly startedAt: number | null
+  readonly endedAt: number | null
+}
+
+export interface Message {
+  readonly text: string
+  readonly level: string | null
+  /** Epoch ms, as the upstream says. */
+  readonly at: number | null
+}
+
+/** A watched job as it is stored. Times are epoch ms. */
+export interface Job {
+  /** The row's number; never leaves the process. */
+  readonly id: number
+  /** Grows with each write; a commit against an older one is refused. */
+  readonly revision: number
+  readonly upstream: string
+  readonly jobid: string
+  readonly state: JobState
+
+  readonly status: JobStatus | null
+  readonly rawStatus: string | null
+  readonly outcome: Outcome | null
+  readonly reason: string | null
+  readonly name: string | null
+  readonly operation: string | null
+  readonly resource: string | null
+  readonly username: string | null
+  readonly requestId: string | null
+  readonly startedAt: number | null
+  readonly endedAt: number | null
+  readonly updatedAt: number | null
+  readonly stages: readonly Stage[]
+  readonly messages: readonly Message[]
+  /** The upstream's `result` when it is at most 16 KiB of JSON, else null. */
+  readonly result: unknown
+  readonly resultBytes: number
+
+  readonly label: string | null
+  readonly tags: readonly string[]
+  readonly stallAfterMs: number | null
+  readonly deadline: Deadline | null
+
+  readonly watchedAt: number
+  /** The last look that was written down; a newer one may be known to the poller. */
+  readonly polledAt: number | null
+  readonly changedAt: number | null
+  readonly lastSeq: number | null
+}
+
+/** When a job should be done: at a moment, or so long after its start. */
+export type Deadline = { readonly atMs: number } | { readonly afterMs: number }
+
+/** What names a job. */
+export interface JobKey {
+  readonly upstream: string
+  readonly jobid: string
+}
+
+export const maxListedStages = 200
+export const maxListedMessages = 20
+export const maxEventMessages = 3
+export const maxMessageBytes = 4096
+export const maxInlineResultBytes = 16_384
+
+/** A job id that can stand in a URL path; `.` and `/` would lead elsewhere. */
+export const jobidPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
+
+/** The statuses after which nothing more is expected. */
+export function isEnd(status: JobStatus | null): boolean {
+  return status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED'
+}
+
+const doneStates: ReadonlySet<StageState> = new Set(['completed', 'warning', 'skipped'])
+
+/** How many stages there are and how many are done. */
+export function progressOf(stages: readonly Stage[]): { done: number; total: number } {
+  let done = 0
+  for (const stage of stages) if (doneStates.has(stage.state)) done += 1
+  return { done, total: stages.length }
+}
+
+/** A line for people: the label, else name and resource, else the tail of the operation, else the id. */
+export function titleOf(job: Job): string {
+  if (job.label !== null) return job.label
+  if (job.name !== null) return job.resource === null ? job.name : `${job.name} ${job.resource}`
+  const tail = job.operation === null ? null : operationTail(job.operation)
+  return tail ?? job.jobid
+}
+
+/** `/<context>/admin/services/Fire.MapServer/edit` → `edit services/Fire.MapServer`. */
+function operationTail(operation: string): string | null {
+  const [, path = operation] = /\/admin\/(.*)$/.exec(operation) ?? []
+  const segments = path.split('/').filter((segment) => segment !== '')
+  const verb = segments.pop()
+  if (verb === undefined) return null
+  return segments.length === 0 ? verb : `${verb} ${segments.join('/')}`
+}
+
+/** The moment of the deadline, or null while the job's start is unknown. */
+export function deadlineAt(job: Job): number | null {
+  if (job.deadline === null) return null
+  if ('atMs' in job.deadline) return job.deadline.atMs
+  return job.startedAt === null ? null : job.startedAt + job.deadline.afterMs
+}
+
+/** RFC 3339 in UTC with milliseconds, or null. */
+export function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}
+
+/** What varies between the job in an event and the job in an API answer. */
+export interface ViewOptions {
+  /** The look or the moment to which a running job's duration reaches, epoch ms. */
+  readonly at: number
+  readonly maxMessages: number
+}
+
+/**
+ * The job as the contract shows it, without `lastSeq` and without what only the poller knows
+ * (`polledAt`, `nextPollAt`, `problem`).
+ */
+export function jobView(job: Job, { at, maxMessages }: ViewOptions) {
+  return {
+    jobid: job.jobid,
+    upstream: job.upstream,
+    state: job.state,
+    title: titleOf(job),
+    status: job.status,
+    rawStatus: job.rawStatus,
+    outcome: job.outcome,
+    reason: job.reason,
+    name: job.name,
+    operation: job.operation,
+    resource: job.resource,
+    username: job.username,
+    requestId: job.requestId,
+    startedAt: isoTime(job.startedAt),
+    endedAt: isoTime(job.endedAt),
+    updatedAt: isoTime(job.updatedAt),
+    durationMs: durationMs(job, at),
+    stages: job.stages.slice(0, maxListedStages).map((stage) => ({
+      ...stage,
+      startedAt: isoTime(stage.startedAt),
+      endedAt: isoTime(stage.endedAt),
+    })),
+    progress: progressOf(job.stages),
+    messages: job.messages.slice(-maxMessages).map(messageView),
+    messageCount: job.messages.length,
+    result: job.result ?? null,
+    resultBytes: job.resultBytes,
+    label: job.label,
+    tags: job.tags,
+    stallAfter: job.stallAfterMs === null ? null : formatDuration(job.stallAfterMs),
+    deadline: isoTime(deadlineAt(job)),
+    eta: null,
+    typicalDurationMs: null,
+    watchedAt: isoTime(job.watchedAt),
+    changedAt: isoTime(job.changedAt),
+  }
+}
+
+/** A message as events and answers show it. */
+export function messageView(message: Message) {
+  return { text: message.text, level: message.level, at: isoTime(message.at) }
+}
+
+function durationMs(job: Job, at: number): number | null {
+  if (job.startedAt === null) return null
+  const end = job.endedAt ?? (isEnd(job.status) ? (job.changedAt ?? at) : at)
+  return Math.max(0, end - job.startedAt)
+}

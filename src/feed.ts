@@ -1,0 +1,342 @@
+import type { Clock, Cancel } from './clock.ts'
+import type { Random } from './core/backoff.ts'
+import { positionId, resolveCursor } from './core/cursor.ts'
+import type { Cursor, Epoch } from './core/cursor.ts'
+import type { EventHead } from './core/event.ts'
+import { controlFrame, eventFrame, retryFrame } from './core/frame.ts'
+import { compileFilter } from './core/plan.ts'
+import type { EventFilter, EventMatcher } from './core/plan.ts'
+import type { Logger } from './log.ts'
+import type { EventPage, Store } from './store/store.ts'
+
+/**
+ * Where a reader's frames go: a socket, seen from the feed. One that takes nothing for too long
+ * closes itself.
+ */
+export interface FeedSink {
+  /** False when the socket wants a pause; `onDrain` then says when it is over. */
+  write(chunk: Buffer | string): boolean
+  onDrain(listener: () => void): void
+  /** Ends the stream after what was written. */
+  end(): void
+  /** Cuts the connection at once. */
+  destroy(): void
+}
+
+/** What a reader asks for. */
+export interface FeedRequest {
+  /**
+   * Where to go on from: a cursor, `live` for what comes from now on, or `unreadable` for a text
+   * that is no cursor and has to be answered in the stream.
+   */
+  readonly from: Cursor | 'live' | 'unreadable'
+  /** The cursor as it was asked, for the gap notice. */
+  readonly asked: string
+  readonly filter: EventFilter
+}
+
+export interface FeedDeps {
+  readonly store: Pick<Store, 'readBounds' | 'readEvents'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** The Server-Sent Events view of the log (contract, section 7). */
+export interface Feed {
+  /** Opens a stream; call the answer when the connection is gone. */
+  open(request: FeedRequest, sink: FeedSink): Promise<() => void>
+  /** Says that there may be new events. A hint: they are found without it, a little later. */
+  wake(): void
+  readonly isClosing: boolean
+  /** Says goodbye on every stream and ends it on a whole frame. */
+  close(): void
+}
+
+/** Frames kept in memory for the readers that are near the head. */
+const maxRingBytes = 4_194_304
+const maxRingFrames = 4096
+const pageFrames = 256
+const pageBytes = 262_144
+/** Readers served before others have the event loop. */
+const readersPerSlice = 500
+const bookmarkSeconds = 15
+const maxAgeMs = 12 * 3_600_000
+const maxAskedLength = 64
+
+interface Frame extends EventHead {
+  readonly bytes: Buffer
+}
+
+/** Frames up to `through` that a filter lets pass. */
+interface FramePage {
+  readonly frames: readonly Buffer[]
+  readonly through: number
+}
+
+interface Reader {
+  readonly sink: FeedSink
+  readonly filter: EventFilter
+  readonly matches: EventMatcher
+  /** Everything up to here was written or filtered out. */
+  cursor: number
+  /** The socket wants a pause. */
+  isBlocked: boolean
+  isBusy: boolean
+  readonly openedTick: number
+  readonly endsAt: number
+}
+
+/**
+ * Each reader is a cursor over the log. Those near the head are served from a ring of frames that
+ * were serialised once, the others from the database in pages, as their sockets drain: a slow
+ * reader is late, costs no memory, and loses nothing.
+ */
+export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
+  const readers = new Set<Reader>()
+  const ring: Frame[] = []
+  let ringBytes = 0
+  /** The ring holds every event after this seq, up to `head`. */
+  let ringStart = 0
+  let head = 0
+  let epochs: readonly Epoch[] = []
+  let isFilling = false
+  let isWoken = false
+  let isClosing = false
+  let tick = 0
+  let cancelTick: Cancel | null = null
+
+  /** Takes new events into the ring and serves the readers; one run at a time. */
+  function wake(): void {
+    isWoken = true
+    if (isFilling || isClosing || readers.size === 0) return
+    isFilling = true
+    fill()
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'feed.fill_failed')
+      })
+      .finally(() => {
+        isFilling = false
+        if (isWoken) setImmediate(wake)
+      })
+  }
+
+  async function fill(): Promise<void> {
+    while (isWoken && !isClosing) {
+      isWoken = false
+      let page: EventPage
+      do {
+        page = await store.readEvents({
+          after: head,
+          limit: pageFrames,
+          maxBytes: pageBytes,
+          filter: {},
+        })
+        for (const event of page.events) push({ ...event, bytes: Buffer.from(eventFrame(event)) })
+        head = page.through
+        await serveAll()
+      } while (page.through < page.newest && !isClosing)
+    }
+  }
+
+  function push(frame: Frame): void {
+    ring.push(frame)
+    ringBytes += frame.bytes.length
+    while (ringBytes > maxRingBytes || ring.length > maxRingFrames) {
+      const oldest = ring.shift()
+      if (oldest === undefined) break
+      ringBytes -= oldest.bytes.length
+      ringStart = oldest.seq
+    }
+  }
+
+  async function serveAll(): Promise<void> {
+    let served = 0
+    for (const reader of [...readers]) {
+      serve(reader)
+      served += 1
+      if (served % readersPerSlice === 0) await nextTurn()
+    }
+  }
+
+  /** Starts to write what the reader is owed, unless that is being done already. */
+  function serve(reader: Reader): void {
+    if (reader.isBusy || reader.isBlocked || !readers.has(reader)) return
+    if (writeFromRing(reader)) return
+    reader.isBusy = true
+    writeFromStore(reader)
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'feed.read_failed')
+        drop(reader)
+      })
+      .finally(() => {
+        reader.isBusy = false
+        // The head may have moved on while the last page was read.
+        if (reader.cursor < head) serve(reader)
+      })
+  }
+
+  /** Serves a reader that the ring reaches; false when the reader is too far behind for that. */
+  function writeFromRing(reader: Reader): boolean {
+    while (reader.cursor < head) {
+      if (reader.cursor < ringStart) return false
+      const { frames, through } = ringPage(reader.cursor, reader.matches)
+      write(reader, frames, through)
+      if (reader.isBlocked) break
+    }
+    return true
+  }
+
+  async function writeFromStore(reader: Reader): Promise<void> {
+    while (readers.has(reader) && !reader.isBlocked && reader.cursor < ringStart) {
+      const { events, through } = await store.readEvents({
+        after: reader.cursor,
+        limit: pageFrames,
+        maxBytes: pageBytes,
+        filter: reader.filter,
+      })
+      if (!readers.has(reader)) return
+      write(
+        reader,
+        events.map((event) => Buffer.from(eventFrame(event))),
+        through,
+      )
+      await nextTurn()
+    }
+  }
+
+  function ringPage(after: number, matches: EventMatcher): FramePage {
+    const frames: Buffer[] = []
+    let through = after
+    let bytes = 0
+    for (let i = ringIndexAfter(after); i < ring.length; i += 1) {
+      const frame = ring[i]
+      if (frame === undefined) break
+      through = frame.seq
+      if (!matches(frame)) continue
+      frames.push(frame.bytes)
+      bytes += frame.bytes.length
+      if (frames.length === pageFrames || bytes >= pageBytes) return { frames, through }
+    }
+    return { frames, through: Math.max(through, head) }
+  }
+
+  /** The place of the first frame after a seq, by halving. */
+  function ringIndexAfter(seq: number): number {
+    let low = 0
+    let high = ring.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((ring[middle]?.seq ?? Infinity) <= seq) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  function write(reader: Reader, frames: readonly Buffer[], through: number): void {
+    reader.cursor = through
+    const [first] = frames
+    if (first === undefined) return
+    const isFlowing = reader.sink.write(frames.length === 1 ? first : Buffer.concat(frames))
+    reader.isBlocked = !isFlowing
+  }
+
+  function drop(reader: Reader): void {
+    readers.delete(reader)
+    reader.sink.destroy()
+  }
+
+  function finish(reader: Reader): void {
+    readers.delete(reader)
+    reader.sink.end()
+  }
+
+  /** Every second: bookmarks for those whose turn it is, and the end of the oldest streams. */
+  function onTick(): void {
+    tick += 1
+    const now = clock.now()
+    for (const reader of readers) {
+      if (now >= reader.endsAt) finish(reader)
+      else if (!reader.isBlocked && (tick - reader.openedTick) % bookmarkSeconds === 0) {
+        writeControl(reader, 'feed.bookmark', { seq: reader.cursor })
+      }
+    }
+    // A wake-up may have been lost.
+    if (tick % bookmarkSeconds === 0) wake()
+    cancelTick = readers.size > 0 ? clock.after(1000, onTick) : null
+  }
+
+  function writeControl(reader: Reader, type: string, data: object): void {
+    const frame = controlFrame(type, positionId(reader.cursor, { epochs }), data)
+    reader.isBlocked = !reader.sink.write(frame)
+  }
+
+  return {
+    async open({ from, asked, filter }, sink) {
+      const bounds = await store.readBounds()
+      epochs = bounds.epochs
+      // Nobody was reading, so nobody kept the ring up to date: it begins anew at the head.
+      if (readers.size === 0 && !isFilling) {
+        ring.length = 0
+        ringBytes = 0
+        ringStart = bounds.newest
+        head = bounds.newest
+      }
+      const cursor = from === 'unreadable' ? null : from
+      const { after, gap } =
+        cursor === 'live' ? { after: bounds.newest, gap: false } : resolveCursor(cursor, bounds)
+      const reader: Reader = {
+        sink,
+        filter,
+        matches: compileFilter(filter),
+        cursor: after,
+        isBlocked: false,
+        isBusy: false,
+        openedTick: tick,
+        endsAt: clock.now() + maxAgeMs * (1 - 0.1 * random()),
+      }
+      const { newest, oldest } = bounds
+      const { epoch } = bounds.epochs.at(-1) ?? { epoch: '' }
+      const id = positionId(after, bounds)
+      sink.write(retryFrame(1000 + Math.floor(random() * 4000)))
+      sink.write(
+        controlFrame('feed.hello', id, { epoch, newest: oldest === null ? 0 : newest, oldest }),
+      )
+      if (gap) {
+        const notice = { asked: asked.slice(0, maxAskedLength), oldest, newest }
+        sink.write(controlFrame('feed.gap', id, notice))
+      }
+      sink.onDrain(() => {
+        reader.isBlocked = false
+        serve(reader)
+      })
+      readers.add(reader)
+      cancelTick ??= clock.after(1000, onTick)
+      // Serves this reader, and takes in what was committed since the bounds were read.
+      serve(reader)
+      wake()
+      return () => {
+        readers.delete(reader)
+      }
+    },
+    wake,
+    get isClosing() {
+      return isClosing
+    },
+    close() {
+      isClosing = true
+      cancelTick?.()
+      for (const reader of readers) {
+        const { cursor } = reader
+        reader.sink.write(controlFrame('feed.bye', positionId(cursor, { epochs }), { seq: cursor }))
+        finish(reader)
+      }
+    },
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

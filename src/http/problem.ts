@@ -1,0 +1,68 @@
+import { STATUS_CODES } from 'node:http'
+import type { z } from 'zod'
+import { AppError } from '../core/errors.ts'
+
+/** One field that is wrong and what would be right. */
+export interface FieldError {
+  readonly field: string
+  readonly message: string
+}
+
+/** An error answer (RFC 9457); thrown by handlers, written by the server's error handler. */
+export class HttpProblem extends AppError {
+  override readonly name = 'HttpProblem'
+  readonly status: number
+  readonly errors: readonly FieldError[]
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    status: number,
+    code: string,
+    detail: string,
+    { errors = [], headers = {} }: { errors?: FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(code, detail)
+    this.status = status
+    this.errors = errors
+    this.headers = headers
+  }
+}
+
+/** The body of an error answer. */
+export function problemBody({ status, code, message, errors }: HttpProblem): object {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    code,
+    detail: message,
+    ...(errors.length > 0 && { errors }),
+  }
+}
+
+/** A 400 that names one field. */
+export function invalidField(field: string, message: string): HttpProblem {
+  return new HttpProblem(400, 'invalid_input', `${field}: ${message}`, {
+    errors: [{ field, message }],
+  })
+}
+
+/** Checks what a client sent; throws a 400 that names every field that is wrong. */
+export function parseInput<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.flatMap(fieldErrors)
+  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ')
+  throw new HttpProblem(400, 'invalid_input', detail, { errors })
+}
+
+function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  const field = issue.path.map(String).join('.')
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      field: field === '' ? key : `${field}.${key}`,
+      message: 'is not known here; leave it out',
+    }))
+  }
+  return [{ field: field === '' ? '(body)' : field, message: issue.message }]
+}

@@ -1,0 +1,102 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { parseCursor } from '../../core/cursor.ts'
+import type { FeedRequest, FeedSink } from '../../feed.ts'
+import type { ApiDeps } from '../deps.ts'
+import { HttpProblem, parseInput } from '../problem.ts'
+import { StreamEvents } from '../schemas.ts'
+import { filterOf, readCursor } from './events.ts'
+
+const streamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff',
+}
+/** A socket that takes nothing for so long is closed. */
+const idleSocketMs = 30_000
+
+/** `GET /v1/events/stream`: the feed. */
+export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: ApiDeps): void {
+  const openByOwner = new Map<string, number>()
+
+  app.head('/v1/events/stream', { config: { scope: 'read' } }, (_, reply) =>
+    reply.headers(streamHeaders).send(),
+  )
+
+  app.get(
+    '/v1/events/stream',
+    { config: { scope: 'read' }, exposeHeadRoute: false },
+    async (request, reply) => {
+      // Anything but a stream, a 503 included, would end a browser's EventSource for good.
+      if (feed.isClosing) {
+        reply.hijack()
+        request.raw.socket.destroy()
+        return
+      }
+      const feedRequest = readRequest(request)
+      const owner = request.owner
+      const open = openByOwner.get(owner) ?? 0
+      if (open >= maxStreams) {
+        throw new HttpProblem(
+          429,
+          'too_many_streams',
+          `There are ${open} streams open already, which is the limit (feed.maxStreams)`,
+          { headers: { 'retry-after': '5' } },
+        )
+      }
+      openByOwner.set(owner, open + 1)
+      let leave = (): void => undefined
+      let isGone = false
+      request.raw.socket.once('close', () => {
+        isGone = true
+        leave()
+        const left = (openByOwner.get(owner) ?? 1) - 1
+        if (left > 0) openByOwner.set(owner, left)
+        else openByOwner.delete(owner)
+      })
+      const sink = beginStream(request, reply)
+      try {
+        leave = await feed.open(feedRequest, sink)
+        if (isGone) leave()
+      } catch (error) {
+        log.error({ err: error }, 'feed.open_failed')
+        sink.destroy()
+      }
+    },
+  )
+}
+
+/** The header wins over the query, whose value is frozen in a browser's URL; an empty one is none. */
+function readRequest(request: FastifyRequest): FeedRequest {
+  const query = parseInput(StreamEvents, request.query)
+  const filter = filterOf(query)
+  const header = request.headers['last-event-id']
+  if (typeof header === 'string' && header !== '') {
+    return { from: parseCursor(header) ?? 'unreadable', asked: header, filter }
+  }
+  if (query.after === undefined || query.after === '') return { from: 'live', asked: '', filter }
+  return { from: readCursor(query.after), asked: query.after, filter }
+}
+
+function beginStream(request: FastifyRequest, reply: FastifyReply): FeedSink {
+  reply.hijack()
+  const { raw } = reply
+  const { socket } = request.raw
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, idleSocketMs)
+  // Node's timer looks at what the socket has taken, so a slow reader is not an idle one.
+  socket.setTimeout(idleSocketMs, () => {
+    socket.destroy()
+  })
+  raw.on('error', () => {
+    socket.destroy()
+  })
+  raw.writeHead(200, streamHeaders)
+  raw.flushHeaders()
+  return {
+    write: (chunk) => raw.write(chunk),
+    onDrain: (listener) => raw.on('drain', listener),
+    end: () => raw.end(),
+    destroy: () => socket.destroy(),
+  }
+}

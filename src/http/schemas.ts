@@ -1,0 +1,238 @@
+import { z } from 'zod'
+import { parseDuration } from '../core/duration.ts'
+import { jobidPattern, jobStates, jobStatuses } from '../core/job.ts'
+import { problemKinds } from '../core/observation.ts'
+
+/*
+ * The public contract of the HTTP API: what may be sent and what is answered. Requests refuse
+ * unknown keys; answers may gain keys, so readers must not.
+ */
+
+// Requests
+
+const duration = z.codec(z.string(), z.number(), {
+  decode: (text, ctx) => {
+    const ms = parseDuration(text)
+    if (ms !== null) return ms
+    ctx.issues.push({
+      code: 'custom',
+      input: text,
+      message: 'must be a duration such as 30m or 2h',
+    })
+    return z.NEVER
+  },
+  encode: (ms) => `${ms}ms`,
+})
+
+const deadline = z.string().transform((text, ctx) => {
+  const afterMs = parseDuration(text)
+  if (afterMs !== null) return { afterMs }
+  const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)
+  const atMs = isTime ? Date.parse(text) : NaN
+  if (!Number.isNaN(atMs)) return { atMs }
+  ctx.issues.push({
+    code: 'custom',
+    input: text,
+    message: 'must be a time with a zone such as 2026-01-31T18:00:00Z, or a duration such as 2h',
+  })
+  return z.NEVER
+})
+
+const jobid = z
+  .string()
+  .regex(jobidPattern, 'must be 1 to 128 letters, digits, - or _, the first a letter or digit')
+const label = z.string().max(200)
+const tags = z.array(z.string().min(1).max(100)).max(50)
+
+const JobSettings = {
+  label: label.nullable().optional(),
+  tags: tags.optional(),
+  stallAfter: duration.nullable().optional(),
+  deadline: deadline.nullable().optional(),
+}
+
+const RegisterByName = z.strictObject({
+  jobid: jobid.optional(),
+  url: z.string().max(4096).optional(),
+  upstream: z.string().max(64).optional(),
+  ...JobSettings,
+})
+
+/** Esri's answer to a submit is taken as it is: `jobsUrl` names the job, what else it says is ignored. */
+const RegisterBySubmitAnswer = z.object({
+  jobsUrl: z.string().max(4096),
+  upstream: z.string().max(64).optional(),
+  ...JobSettings,
+})
+
+/** The schema of a `POST /v1/jobs` body: which of the two forms it has, the body tells. */
+export function registerJobSchema(body: unknown): z.ZodType<RegisterJob> {
+  const isSubmitAnswer = typeof body === 'object' && body !== null && 'jobsUrl' in body
+  return isSubmitAnswer ? RegisterBySubmitAnswer : RegisterByName
+}
+
+/** A registration as the API understands it; exactly one of `jobsUrl`, `url` and `jobid` counts. */
+export interface RegisterJob {
+  readonly jobsUrl?: string
+  readonly url?: string | undefined
+  readonly jobid?: string | undefined
+  readonly upstream?: string | undefined
+  readonly label?: string | null | undefined
+  readonly tags?: string[] | undefined
+  readonly stallAfter?: number | null | undefined
+  readonly deadline?: { atMs: number } | { afterMs: number } | null | undefined
+}
+
+/** What a client may put into `POST /v1/jobs`. */
+export interface RegisterJobInput {
+  readonly jobid?: string
+  readonly url?: string
+  readonly jobsUrl?: string
+  readonly upstream?: string
+  readonly label?: string | null
+  readonly tags?: readonly string[]
+  readonly stallAfter?: string | null
+  readonly deadline?: string | null
+}
+
+const limit = z.coerce
+  .number({ error: 'must be a whole number from 1 to 1000' })
+  .int('must be a whole number from 1 to 1000')
+  .min(1, 'must be from 1 to 1000')
+  .max(1000, 'must be from 1 to 1000')
+  .default(100)
+
+/** Query of `GET /v1/jobs`. */
+export const ListJobs = z.strictObject({
+  state: z.enum(jobStates).optional(),
+  status: z.enum(jobStatuses).optional(),
+  upstream: z.string().optional(),
+  tag: z.string().optional(),
+  q: z.string().max(200).optional(),
+  limit,
+  cursor: z.string().max(200).optional(),
+})
+
+/** Path and query of the calls on one job. */
+export const JobParams = z.object({ jobid })
+export const WhichUpstream = z.strictObject({ upstream: z.string().optional() })
+
+const several = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => (typeof value === 'string' ? [value] : value))
+  .optional()
+
+const eventFilters = { type: several, jobid: several, upstream: several, tag: several }
+
+/** Query of `GET /v1/events`; `after` is read by the cursor's own rules. */
+export const ListEvents = z.strictObject({ after: z.string().optional(), limit, ...eventFilters })
+
+/** Query of `GET /v1/events/stream`. */
+export const StreamEvents = z.strictObject({ after: z.string().optional(), ...eventFilters })
+
+// Answers
+
+const time = z.string().nullable()
+const text = z.string().nullable()
+
+export const StageView = z.object({
+  name: z.string(),
+  occurrence: z.int(),
+  state: z.string(),
+  rawState: z.string(),
+  startedAt: time,
+  endedAt: time,
+})
+
+export const ProblemOfJob = z.object({
+  kind: z.enum(problemKinds),
+  detail: z.string(),
+  since: z.string(),
+  attempts: z.int(),
+})
+
+/** A job as events carry it. */
+export const JobInEvent = z.object({
+  jobid: z.string(),
+  upstream: z.string(),
+  state: z.enum(jobStates),
+  title: z.string(),
+  status: z.enum(jobStatuses).nullable(),
+  rawStatus: text,
+  outcome: z.enum(['success', 'warning', 'error', 'cancelled']).nullable(),
+  reason: text,
+  name: text,
+  operation: text,
+  resource: text,
+  username: text,
+  requestId: text,
+  startedAt: time,
+  endedAt: time,
+  updatedAt: time,
+  durationMs: z.number().nullable(),
+  stages: z.array(StageView),
+  progress: z.object({ done: z.int(), total: z.int() }),
+  messages: z.array(z.object({ text: z.string(), level: text, at: time })),
+  messageCount: z.int(),
+  result: z.unknown(),
+  resultBytes: z.int(),
+  label: text,
+  tags: z.array(z.string()),
+  stallAfter: text,
+  deadline: time,
+  eta: time,
+  typicalDurationMs: z.number().nullable(),
+  watchedAt: z.string(),
+  changedAt: time,
+  lastSeq: z.int().nullable(),
+})
+export type JobInEvent = z.output<typeof JobInEvent>
+
+/** A job as `GET /v1/jobs/{jobid}` answers it. */
+export const JobAnswer = JobInEvent.extend({
+  polledAt: time,
+  nextPollAt: time,
+  problem: ProblemOfJob.nullable(),
+})
+export type JobAnswer = z.output<typeof JobAnswer>
+
+export const JobList = z.object({ items: z.array(JobAnswer), next: text })
+export type JobList = z.output<typeof JobList>
+
+/** An event: CloudEvents 1.0 in JSON. */
+export const EventAnswer = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  subject: z.string(),
+  time: z.string(),
+  datacontenttype: z.literal('application/json'),
+  data: z.object({
+    seq: z.int(),
+    previousSeq: z.int().nullable(),
+    change: z.looseObject({ kind: z.string() }),
+    job: JobInEvent.optional(),
+  }),
+})
+export type EventAnswer = z.output<typeof EventAnswer>
+
+export const EventList = z.object({
+  items: z.array(EventAnswer),
+  next: z.int(),
+  newest: z.int(),
+  oldest: z.int().nullable(),
+  gap: z.boolean(),
+})
+export type EventList = z.output<typeof EventList>
+
+/** An error answer: RFC 9457. */
+export const ProblemAnswer = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+})
+export type ProblemAnswer = z.output<typeof ProblemAnswer>

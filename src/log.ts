@@ -1,0 +1,16 @@
+import pino from 'pino'
+import type { Logger } from 'pino'
+
+export type { Logger } from 'pino'
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** JSON lines on the given file descriptor. A reader that goes away must not take the daemon with it. */
+export function createLogger(level: LogLevel, fd: 1 | 2 = 1): Logger {
+  const destination = pino.destination({ dest: fd, sync: true })
+  destination.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+}

@@ -1,0 +1,290 @@
+import PQueue from 'p-queue'
+import type { Clock } from './clock.ts'
+import { advance } from './core/advance.ts'
+import type { Random } from './core/backoff.ts'
+import { DueHeap } from './core/heap.ts'
+import type { Due } from './core/heap.ts'
+import type { Job, JobKey } from './core/job.ts'
+import type { Problem } from './core/observation.ts'
+import { nextPollAt } from './core/schedule.ts'
+import type { PollPolicy } from './core/schedule.ts'
+import type { Logger } from './log.ts'
+import type { ActiveJob, Store } from './store/store.ts'
+import type { Look, Upstream } from './upstream/upstream.ts'
+
+export interface PollingPolicy extends PollPolicy {
+  /** Requests in flight, at most. */
+  readonly concurrency: number
+  /** Requests per second, at most, spread evenly. */
+  readonly rate: number
+}
+
+export interface PollerDeps {
+  readonly store: Pick<Store, 'listActive' | 'findJob' | 'commitLook'>
+  readonly upstream: Upstream
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** What is known of a job's polling; all of it is forgotten when the process ends. */
+export interface PollStatus {
+  readonly polledAt: number | null
+  readonly nextPollAt: number | null
+  readonly problem: Problem | null
+}
+
+/** Looks at the active jobs of one upstream when they are due. */
+export interface Poller {
+  /** Takes up all active jobs of the store, their first looks spread over an interval. */
+  start(): Promise<void>
+  /** Looks at a job at once, and from then on whenever it is due. */
+  watch(job: ActiveJob): void
+  unwatch(jobId: number): void
+  statusOf(jobId: number): PollStatus | null
+  /** Begins no more looks; resolves when those in flight are done. */
+  stop(): Promise<void>
+}
+
+/** A watched job in memory. Mutable, since there may be a hundred thousand of them. */
+interface Entry extends JobKey, Due {
+  readonly id: number
+  fingerprint: string | null
+  quiet: number
+  failures: number
+  polledAt: number | null
+  problem: Problem | null
+  inFlight: boolean
+}
+
+const startPageSize = 1000
+/** A commit that met a changed job is tried again with the job as it is now. */
+const maxCommitTries = 5
+
+/**
+ * The schedule is a heap; the queue, which keeps concurrency and rate, never holds more than can be
+ * in flight. A job is in the heap or in the queue, never in both, so one request at a time is made
+ * for it.
+ */
+export function createPoller(
+  { store, upstream, clock, random, log }: PollerDeps,
+  policy: PollingPolicy,
+): Poller {
+  const entries = new Map<number, Entry>()
+  const schedule = new DueHeap<Entry>()
+  const queue = new PQueue({ concurrency: policy.concurrency, ...evenly(policy.rate) })
+  let cancelTimer = (): void => undefined
+  let cancelPause = (): void => undefined
+  let pausedUntil = 0
+  let isStopped = false
+
+  /** Hands what is due to the queue, as far as it takes any, and sets the timer for the next. */
+  function pump(): void {
+    cancelTimer()
+    if (isStopped) return
+    while (queue.size + queue.pending < policy.concurrency) {
+      const entry = schedule.peek()
+      if (entry === undefined) return
+      const wait = entry.dueAt - clock.now()
+      if (wait > 0) {
+        cancelTimer = clock.after(wait, pump)
+        return
+      }
+      schedule.remove(entry)
+      entry.inFlight = true
+      queue
+        .add(() => look(entry))
+        .catch((error: unknown) => {
+          log.error(
+            { err: error, upstream: upstream.name, jobid: entry.jobid },
+            'poller.look_crashed',
+          )
+        })
+        .finally(pump)
+    }
+  }
+
+  async function look(entry: Entry): Promise<void> {
+    if (isStopped || entries.get(entry.id) !== entry) return
+    let retryAfterMs: number | null = null
+    try {
+      const seen = await upstream.fetchJob(entry.jobid, entry.fingerprint)
+      // Stopped, or stopped and watched anew, while the request was under way.
+      if (entries.get(entry.id) !== entry) return
+      retryAfterMs = await takeIn(entry, seen)
+    } catch (error) {
+      // Ours, not the upstream's: the document was not taken in, so the next look sees it again.
+      entry.failures += 1
+      log.error({ err: error, upstream: upstream.name, jobid: entry.jobid }, 'poller.look_failed')
+    } finally {
+      entry.inFlight = false
+      const isWatched = entries.get(entry.id) === entry
+      if (isWatched && !isStopped) {
+        const now = clock.now()
+        schedule.schedule(entry, nextPollAt(entry, policy, { now, random, retryAfterMs }))
+      }
+    }
+  }
+
+  /** Writes what a look changed; returns how long the upstream wants to be left alone. */
+  async function takeIn(entry: Entry, seen: Look): Promise<number | null> {
+    const now = clock.now()
+    switch (seen.outcome) {
+      case 'same':
+        noteSuccess(entry, now)
+        entry.quiet += 1
+        return null
+      case 'seen':
+        await commit(entry, seen, now)
+        entry.fingerprint = seen.fingerprint
+        return null
+      case 'missing':
+        noteProblem(entry, 'missing', seen.detail, now)
+        entry.quiet += 1
+        return null
+      case 'failed':
+        noteProblem(entry, seen.failure, seen.detail, now)
+        entry.failures += 1
+        if (seen.failure === 'throttled' && seen.retryAfterMs !== null) pause(seen.retryAfterMs)
+        return seen.retryAfterMs
+    }
+  }
+
+  async function commit(
+    entry: Entry,
+    seen: Extract<Look, { outcome: 'seen' }>,
+    now: number,
+  ): Promise<void> {
+    for (let attempt = 1; attempt <= maxCommitTries; attempt += 1) {
+      const before = await store.findJob(entry)
+      if (before?.state !== 'active') {
+        forget(entry)
+        return
+      }
+      const { job, drafts } = advance(before, seen, now)
+      if (job !== before) {
+        const result = await store.commitLook({ job, drafts, document: seen.document, at: now })
+        if (result.outcome === 'conflict') continue
+        logChange(result.job, drafts.length)
+        if (result.job.state !== 'active') forget(entry)
+      }
+      noteSuccess(entry, now)
+      entry.quiet = drafts.length > 0 ? 0 : entry.quiet + 1
+      return
+    }
+    throw new Error(`the job changed ${maxCommitTries} times while one look was written`)
+  }
+
+  function noteSuccess(entry: Entry, now: number): void {
+    if (entry.problem !== null) {
+      log.info({ upstream: upstream.name, jobid: entry.jobid }, 'poller.look_recovered')
+    }
+    entry.polledAt = now
+    entry.failures = 0
+    entry.problem = null
+  }
+
+  function noteProblem(entry: Entry, kind: Problem['kind'], detail: string, now: number): void {
+    const { problem } = entry
+    if (problem?.kind !== kind) {
+      log.warn({ upstream: upstream.name, jobid: entry.jobid, kind, detail }, 'poller.look_failed')
+    }
+    entry.polledAt = now
+    entry.problem = {
+      kind,
+      detail,
+      since: problem?.since ?? now,
+      attempts: (problem?.attempts ?? 0) + 1,
+    }
+  }
+
+  function logChange(job: Job, events: number): void {
+    if (events === 0) return
+    const { jobid, status, state, lastSeq } = job
+    log.info({ upstream: upstream.name, jobid, status, state, events, lastSeq }, 'job.changed')
+  }
+
+  /** `Retry-After` speaks for the whole upstream. */
+  function pause(ms: number): void {
+    const until = clock.now() + ms
+    if (until <= pausedUntil) return
+    pausedUntil = until
+    queue.pause()
+    cancelPause()
+    cancelPause = clock.after(ms, () => queue.start())
+  }
+
+  function forget(entry: Entry): void {
+    schedule.remove(entry)
+    entries.delete(entry.id)
+  }
+
+  function add({ id, upstream: name, jobid }: ActiveJob, dueAt: number): void {
+    const entry: Entry = {
+      id,
+      upstream: name,
+      jobid,
+      fingerprint: null,
+      quiet: 0,
+      failures: 0,
+      polledAt: null,
+      problem: null,
+      inFlight: false,
+      dueAt,
+      slot: -1,
+    }
+    entries.set(id, entry)
+    schedule.schedule(entry, dueAt)
+  }
+
+  return {
+    async start() {
+      let afterId = 0
+      for (;;) {
+        const page = await store.listActive({ afterId, limit: startPageSize })
+        const now = clock.now()
+        for (const job of page) {
+          if (job.upstream !== upstream.name || entries.has(job.id)) continue
+          add(job, now + Math.floor(random() * policy.intervalMs))
+        }
+        const last = page.at(-1)
+        if (last === undefined || page.length < startPageSize) break
+        afterId = last.id
+      }
+      pump()
+    },
+    watch(job) {
+      const known = entries.get(job.id)
+      if (known === undefined) add(job, clock.now())
+      else if (!known.inFlight) schedule.schedule(known, clock.now())
+      pump()
+    },
+    unwatch(jobId) {
+      const entry = entries.get(jobId)
+      if (entry) forget(entry)
+    },
+    statusOf(jobId) {
+      const entry = entries.get(jobId)
+      if (entry === undefined) return null
+      const { polledAt, problem, slot, dueAt } = entry
+      return { polledAt, problem, nextPollAt: slot === -1 ? null : dueAt }
+    },
+    async stop() {
+      isStopped = true
+      cancelTimer()
+      cancelPause()
+      queue.clear()
+      queue.start()
+      await queue.onIdle()
+    },
+  }
+}
+
+/**
+ * The rate as p-queue wants it. A whole second's worth at once would be a burst, so the interval is
+ * cut as small as its timer can hold.
+ */
+function evenly(rate: number): { interval: number; intervalCap: number } {
+  const intervalCap = Math.max(1, Math.floor(rate / 100))
+  return { interval: (intervalCap * 1000) / rate, intervalCap }
+}

@@ -1,0 +1,141 @@
+import type { Database, Statement } from 'better-sqlite3'
+import type { Job, JobKey } from '../../core/job.ts'
+import type { ActiveJob, JobPosition, JobQuery } from '../store.ts'
+import { fromJob, jobColumns, toJob } from './rows.ts'
+import type { JobRow } from './rows.ts'
+
+/** A search by text or tag looks at so many rows before it lets others have the event loop. */
+const windowSize = 500
+
+/** The registry of jobs in the database. What writes must run in a unit of the writer. */
+export class JobTable {
+  readonly #db: Database
+  readonly #listStatements = new Map<string, Statement<unknown[], JobRow>>()
+  readonly #selectByKey
+  readonly #selectById
+  readonly #selectRevision
+  readonly #selectActive
+  readonly #insert
+  readonly #update
+  readonly #putDocument
+  readonly #selectDocument
+
+  constructor(db: Database) {
+    this.#db = db
+    const columns = ['id', ...jobColumns].join(', ')
+    this.#selectByKey = db.prepare<[string, string], JobRow>(
+      `SELECT ${columns} FROM jobs WHERE jobid = ? AND upstream = ?`,
+    )
+    this.#selectById = db.prepare<[string], JobRow>(
+      `SELECT ${columns} FROM jobs WHERE jobid = ? ORDER BY id LIMIT 100`,
+    )
+    this.#selectRevision = db
+      .prepare<[number], number>('SELECT revision FROM jobs WHERE id = ?')
+      .pluck()
+    this.#selectActive = db.prepare<[number, number], ActiveJob>(
+      `SELECT id, upstream, jobid FROM jobs WHERE state = 'active' AND id > ? ORDER BY id LIMIT ?`,
+    )
+    this.#insert = db.prepare<[Omit<JobRow, 'id'>]>(
+      `INSERT INTO jobs (${jobColumns.join(', ')})
+       VALUES (${jobColumns.map((column) => `@${column}`).join(', ')})`,
+    )
+    this.#update = db.prepare<[JobRow]>(
+      `UPDATE jobs SET ${jobColumns.map((column) => `${column} = @${column}`).join(', ')}
+        WHERE id = @id AND revision = @revision - 1`,
+    )
+    this.#putDocument = db.prepare<[number, string]>(
+      `INSERT INTO documents (job_id, text) VALUES (?, ?)
+       ON CONFLICT (job_id) DO UPDATE SET text = excluded.text`,
+    )
+    this.#selectDocument = db
+      .prepare<[string, string], string>(
+        `SELECT d.text FROM documents AS d JOIN jobs AS j ON j.id = d.job_id
+          WHERE j.jobid = ? AND j.upstream = ?`,
+      )
+      .pluck()
+  }
+
+  find({ jobid, upstream }: JobKey): Job | null {
+    const row = this.#selectByKey.get(jobid, upstream)
+    return row === undefined ? null : toJob(row)
+  }
+
+  findById(jobid: string): readonly Job[] {
+    return this.#selectById.all(jobid).map(toJob)
+  }
+
+  revisionOf(id: number): number | null {
+    return this.#selectRevision.get(id) ?? null
+  }
+
+  listActive(afterId: number, limit: number): readonly ActiveJob[] {
+    return this.#selectActive.all(afterId, limit)
+  }
+
+  /** Writes a new job; its number is given here. */
+  insert(job: Omit<Job, 'id'>): Job {
+    const { lastInsertRowid } = this.#insert.run(fromJob({ ...job, id: 0 }))
+    return { ...job, id: Number(lastInsertRowid) }
+  }
+
+  /** Writes a job whose revision is one more than the stored one; null when it is not. */
+  update(job: Job): Job | null {
+    const { changes } = this.#update.run({ id: job.id, ...fromJob(job) })
+    return changes === 1 ? job : null
+  }
+
+  putDocument(jobId: number, text: string): void {
+    this.#putDocument.run(jobId, text)
+  }
+
+  document({ jobid, upstream }: JobKey): string | null {
+    return this.#selectDocument.get(jobid, upstream) ?? null
+  }
+
+  /** The next jobs of a list, newest first, and where it goes on; `done` when nothing is left. */
+  window(
+    { state, status, upstream, tag, text, limit }: JobQuery,
+    before: JobPosition | null,
+  ): { jobs: readonly Job[]; last: JobPosition | null; done: boolean } {
+    const isSearch = tag !== undefined || text !== undefined
+    const size = isSearch ? windowSize : limit
+    const rows = this.#listStatement({ state, status, upstream }, before !== null).all({
+      state,
+      status,
+      upstream,
+      watchedAt: before?.watchedAt,
+      id: before?.id,
+      size,
+    })
+    const needle = text?.toLowerCase()
+    const found = rows.filter(
+      (row) =>
+        (needle === undefined || row.search.includes(needle)) &&
+        (tag === undefined || (JSON.parse(row.tags) as string[]).includes(tag)),
+    )
+    const last = rows.at(-1)
+    return {
+      jobs: found.map(toJob),
+      last: last === undefined ? null : { watchedAt: last.watched_at, id: last.id },
+      done: rows.length < size,
+    }
+  }
+
+  #listStatement(
+    filters: Pick<JobQuery, 'state' | 'status' | 'upstream'>,
+    goesOn: boolean,
+  ): Statement<unknown[], JobRow> {
+    const conditions = (['state', 'status', 'upstream'] as const)
+      .filter((column) => filters[column] !== undefined)
+      .map((column) => `${column} = @${column}`)
+    if (goesOn) conditions.push('(watched_at, id) < (@watchedAt, @id)')
+    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
+    const sql = `SELECT id, ${jobColumns.join(', ')} FROM jobs ${where}
+                  ORDER BY watched_at DESC, id DESC LIMIT @size`
+    const known = this.#listStatements.get(sql)
+    if (known) return known
+    const statement = this.#db.prepare<unknown[], JobRow>(sql)
+    this.#listStatements.set(sql, statement)
+    return statement
+  }
+}

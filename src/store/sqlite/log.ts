@@ -1,0 +1,128 @@
+import type { Database } from 'better-sqlite3'
+import { positionId } from '../../core/cursor.ts'
+import type { Epoch, LogBounds } from '../../core/cursor.ts'
+import { jobEventEncoder } from '../../core/event.ts'
+import type { EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
+import type { Job } from '../../core/job.ts'
+import { compileFilter } from '../../core/plan.ts'
+import { newEpoch } from '../../ids.ts'
+import type { EventPage, EventQuery } from '../store.ts'
+import { toEvent } from './rows.ts'
+import type { EventRow } from './rows.ts'
+
+/** A page examines no more events than this, so that a sparse filter blocks nobody. */
+const maxExamined = 1000
+const defaultPageBytes = 1_048_576
+
+/** The log of events in the database. What writes must run in a unit of the writer. */
+export class EventLog {
+  readonly #epochs: readonly Epoch[]
+  readonly #selectNewest
+  readonly #selectOldest
+  readonly #selectLastOfJob
+  readonly #insert
+  readonly #selectAfter
+  readonly #selectAfterOfJob
+
+  constructor(db: Database, now: number) {
+    this.#selectNewest = db
+      .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
+      .pluck()
+    this.#selectOldest = db
+      .prepare<[], number>('SELECT seq FROM events ORDER BY seq LIMIT 1')
+      .pluck()
+    this.#selectLastOfJob = db
+      .prepare<[string, string], number>(
+        'SELECT seq FROM events WHERE jobid = ? AND upstream = ? ORDER BY seq DESC LIMIT 1',
+      )
+      .pluck()
+    this.#insert = db.prepare<[number, string, string, string, string, string]>(
+      'INSERT INTO events (seq, type, upstream, jobid, tags, text) VALUES (?, ?, ?, ?, ?, ?)',
+    )
+    const columns = 'seq, type, upstream, jobid, tags, text'
+    this.#selectAfter = db.prepare<[number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
+    )
+    this.#selectAfterOfJob = db.prepare<[string, number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE jobid = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    )
+    this.#epochs = readEpochs(db, now)
+  }
+
+  bounds(): LogBounds {
+    return {
+      epochs: this.#epochs,
+      newest: this.newest(),
+      oldest: this.#selectOldest.get() ?? null,
+    }
+  }
+
+  /** The highest seq ever given. */
+  newest(): number {
+    return this.#selectNewest.get() ?? 0
+  }
+
+  /** The seq of the job's last event that is kept, for a job that is registered anew. */
+  lastOfJob(jobid: string, upstream: string): number | null {
+    return this.#selectLastOfJob.get(jobid, upstream) ?? null
+  }
+
+  /** Numbers, encodes and writes the events of one look, in order. Returns what they are filtered by. */
+  append(job: Job, drafts: readonly EventDraft[], at: number): readonly EventHead[] {
+    const epoch = this.#epochs.at(-1)
+    if (epoch === undefined) throw new Error('a log has at least one epoch')
+    const { upstream, jobid, tags } = job
+    const encode = jobEventEncoder({ job, at })
+    let previousSeq = job.lastSeq
+    let seq = this.newest()
+    return drafts.map((draft) => {
+      seq += 1
+      const text = encode(draft, { epoch: epoch.epoch, seq, previousSeq })
+      this.#insert.run(seq, draft.type, upstream, jobid, JSON.stringify(tags), text)
+      previousSeq = seq
+      return { seq, type: draft.type, upstream, jobid, tags }
+    })
+  }
+
+  read({ after, limit, maxBytes = defaultPageBytes, filter }: EventQuery): EventPage {
+    const newest = this.newest()
+    const matches = compileFilter(filter)
+    const [jobid, ...otherJobids] = filter.jobids ?? []
+    const rows =
+      jobid !== undefined && otherJobids.length === 0
+        ? this.#selectAfterOfJob.iterate(jobid, after, maxExamined)
+        : this.#selectAfter.iterate(after, maxExamined)
+    const events: LoggedEvent[] = []
+    let examined = 0
+    let bytes = 0
+    let through = after
+    for (const row of rows) {
+      const event = this.event(row)
+      examined += 1
+      through = event.seq
+      if (!matches(event)) continue
+      events.push(event)
+      bytes += event.text.length
+      if (events.length === limit || bytes >= maxBytes) return { events, through, newest }
+    }
+    return { events, through: examined === maxExamined ? through : Math.max(newest, after), newest }
+  }
+
+  event(row: EventRow): LoggedEvent {
+    return toEvent(row, (seq) => positionId(seq, { epochs: this.#epochs }))
+  }
+}
+
+/** The database's epochs; a new database gets its first one. */
+function readEpochs(db: Database, now: number): readonly Epoch[] {
+  const select = db.prepare<[], Epoch>(
+    'SELECT epoch, first_seq AS firstSeq FROM epochs ORDER BY first_seq',
+  )
+  if (select.all().length === 0) {
+    db.prepare('INSERT INTO epochs (first_seq, epoch, begun_at) VALUES (1, ?, ?)').run(
+      newEpoch(),
+      now,
+    )
+  }
+  return select.all()
+}

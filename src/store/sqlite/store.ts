@@ -1,0 +1,228 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { EventDraft } from '../../core/event.ts'
+import type { Job } from '../../core/job.ts'
+import { plan } from '../../core/plan.ts'
+import type {
+  JobPage,
+  JobQuery,
+  LookCommit,
+  LookResult,
+  Registered,
+  Registration,
+  Store,
+} from '../store.ts'
+import { openDatabase } from './database.ts'
+import { JobTable } from './jobs.ts'
+import { takeLock } from './lock.ts'
+import { EventLog } from './log.ts'
+import { migrate, readMigrations } from './migrate.ts'
+import { Outbox } from './outbox.ts'
+import { Writer } from './writer.ts'
+
+export interface SqliteStoreOptions {
+  readonly file: string
+  /** How long an event that ends or alarms waits for an earlier one of its job, in ms. */
+  readonly overtakeMs: number
+  readonly now: () => number
+}
+
+/** Opens the database file, brings its schema up to date and keeps others off it until `close`. */
+export function openSqliteStore({ file, overtakeMs, now }: SqliteStoreOptions): Store {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const unlock = takeLock(file)
+  try {
+    return createStore(file, overtakeMs, now, unlock)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+function createStore(
+  file: string,
+  overtakeMs: number,
+  now: () => number,
+  unlock: () => void,
+): Store {
+  const db = openDatabase(file)
+  migrate(db, readMigrations(), now())
+  const log = new EventLog(db, now())
+  const jobs = new JobTable(db)
+  const outbox = new Outbox(db, log, plan, overtakeMs)
+  const listeners: (() => void)[] = []
+  let hasNewEvents = false
+  const writer = new Writer(db, () => {
+    if (!hasNewEvents) return
+    hasNewEvents = false
+    for (const listener of listeners) listener()
+  })
+
+  /** Writes events and the deliveries they owe; the job then knows the last of them. */
+  function append(job: Job, drafts: readonly EventDraft[], at: number): Job {
+    if (drafts.length === 0) return job
+    const heads = log.append(job, drafts, at)
+    outbox.owe(heads, at)
+    hasNewEvents = true
+    return { ...job, lastSeq: heads.at(-1)?.seq ?? job.lastSeq }
+  }
+
+  function write(job: Job, drafts: readonly EventDraft[], at: number): Job | null {
+    const next = { ...job, revision: job.revision + 1 }
+    return jobs.update(append(next, drafts, at))
+  }
+
+  function register(registration: Registration, at: number): Registered {
+    const known = jobs.find(registration)
+    if (known === null) {
+      const { upstream, jobid } = registration
+      const fresh = { ...newJob(registration, at), lastSeq: log.lastOfJob(jobid, upstream) }
+      const inserted = jobs.insert(fresh)
+      return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
+    }
+    const changed = withSettings(known, registration)
+    if (known.state === 'stopped' || known.state === 'lost') {
+      const watched: Job = { ...changed, state: 'active', watchedAt: at }
+      return { job: mustWrite(write(watched, [watchedDraft], at)), began: true }
+    }
+    if (JSON.stringify(changed) === JSON.stringify(known)) return { job: known, began: false }
+    return { job: mustWrite(write(changed, [], at)), began: false }
+  }
+
+  function stop(known: Job | null, at: number): boolean {
+    if (known === null || known.state === 'stopped') return false
+    mustWrite(write({ ...known, state: 'stopped' }, [unwatchedDraft], at))
+    return true
+  }
+
+  function commitLook({ job, drafts, document, at }: LookCommit): LookResult {
+    // First the revision: nothing of the look may be written for a job that was changed meanwhile.
+    if (jobs.revisionOf(job.id) !== job.revision) return { outcome: 'conflict' }
+    const written = mustWrite(write(job, drafts, at))
+    if (drafts.length > 0) jobs.putDocument(job.id, document)
+    return { outcome: 'written', job: written }
+  }
+
+  async function listJobs(query: JobQuery): Promise<JobPage> {
+    const newest = log.newest()
+    const found: Job[] = []
+    let before = query.before
+    for (;;) {
+      const {
+        jobs: matching,
+        last,
+        done,
+      } = jobs.window({ ...query, limit: query.limit + 1 }, before)
+      found.push(...matching)
+      if (found.length > query.limit || done) break
+      before = last
+      await nextTurn()
+    }
+    const page = found.slice(0, query.limit)
+    const last = page.at(-1)
+    const hasMore = found.length > query.limit && last !== undefined
+    return {
+      jobs: page,
+      next: hasMore ? { watchedAt: last.watchedAt, id: last.id } : null,
+      newest,
+    }
+  }
+
+  return {
+    registerJob: (registration, at) => writer.write(() => register(registration, at)),
+    stopJob: (key, at) => writer.write(() => stop(jobs.find(key), at)),
+    commitLook: (look) => writer.write(() => commitLook(look)),
+    findJob: (key) => answer(() => jobs.find(key)),
+    findJobsById: (jobid) => answer(() => jobs.findById(jobid)),
+    listJobs,
+    readDocument: (key) => answer(() => jobs.document(key)),
+    listActive: ({ afterId, limit }) => answer(() => jobs.listActive(afterId, limit)),
+    readBounds: () => answer(() => log.bounds()),
+    readEvents: (query) => answer(() => log.read(query)),
+    syncEndpoints: (endpoints, at) => writer.write(() => outbox.sync(endpoints, at)),
+    readDue: ({ endpointId, now: at, limit }) => answer(() => outbox.due(endpointId, at, limit)),
+    nextDueAt: ({ endpointId, after }) => answer(() => outbox.nextDueAt(endpointId, after)),
+    recordAttempt: (record) =>
+      writer.write(() => {
+        outbox.record(record)
+      }),
+    onCommit(listener) {
+      listeners.push(listener)
+    },
+    // An empty unit still begins a write transaction and commits it.
+    checkWritable: () => writer.write(() => undefined),
+    close: () =>
+      answer(() => {
+        if (!db.open) return
+        writer.flush()
+        db.pragma('wal_checkpoint(TRUNCATE)')
+        db.close()
+        unlock()
+      }),
+  }
+}
+
+const watchedDraft: EventDraft = {
+  type: 'job.watched',
+  change: { kind: 'registry', by: 'api' },
+}
+const unwatchedDraft: EventDraft = {
+  type: 'job.unwatched',
+  change: { kind: 'registry', by: 'api' },
+}
+
+function newJob(registration: Registration, now: number): Omit<Job, 'id'> {
+  return {
+    revision: 0,
+    upstream: registration.upstream,
+    jobid: registration.jobid,
+    state: 'active',
+    status: null,
+    rawStatus: null,
+    outcome: null,
+    reason: null,
+    name: null,
+    operation: null,
+    resource: null,
+    username: null,
+    requestId: null,
+    startedAt: null,
+    endedAt: null,
+    updatedAt: null,
+    stages: [],
+    messages: [],
+    result: null,
+    resultBytes: 0,
+    label: registration.label ?? null,
+    tags: registration.tags ?? [],
+    stallAfterMs: registration.stallAfterMs ?? null,
+    deadline: registration.deadline ?? null,
+    watchedAt: now,
+    polledAt: null,
+    changedAt: null,
+    lastSeq: null,
+  }
+}
+
+/** What a registration gives takes the place of what was; what it leaves out stays. */
+function withSettings(job: Job, { label, tags, stallAfterMs, deadline }: Registration): Job {
+  return {
+    ...job,
+    ...(label !== undefined && { label }),
+    ...(tags !== undefined && { tags }),
+    ...(stallAfterMs !== undefined && { stallAfterMs }),
+    ...(deadline !== undefined && { deadline }),
+  }
+}
+
+/** Inside a unit nobody else can have changed the row since it was read. */
+function mustWrite(job: Job | null): Job {
+  if (job === null) throw new Error('a job changed within the transaction that read it')
+  return job
+}
+
+/** SQLite answers at once; the interface leaves room for databases that do not. */
+async function answer<T>(read: () => T): Promise<T> {
+  return Promise.resolve(read())
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { Agent } from 'undici'
+import type { Clock } from '../clock.ts'
+import { createEnterpriseAdmin } from './enterprise-admin/client.ts'
+import type { EnterpriseAdminOptions } from './enterprise-admin/client.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What every kind of upstream is made from. */
+export interface UpstreamSettings {
+  readonly name: string
+  readonly root: string
+  readonly auth: EnterpriseAdminOptions['auth']
+  readonly referer: string
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+  readonly concurrency: number
+  readonly tls: { readonly ca?: string | undefined; readonly rejectUnauthorized: boolean }
+}
+
+type CreateUpstream = (
+  settings: UpstreamSettings,
+  surroundings: { clock: Clock; userAgent: string },
+) => Upstream
+
+/** One line per kind of upstream. */
+export const upstreamKinds = {
+  'enterprise-admin': (settings, { clock, userAgent }) =>
+    createEnterpriseAdmin({ ...settings, clock, userAgent, dispatcher: createAgent(settings) }),
+} satisfies Record<string, CreateUpstream>
+
+export type UpstreamKind = keyof typeof upstreamKinds
+
+/** As many connections as requests may be in flight, and one for the token. */
+function createAgent({ concurrency, timeoutMs, tls }: UpstreamSettings): Agent {
+  return new Agent({
+    connections: concurrency + 1,
+    pipelining: 1,
+    // A deployment that moved is found again: no connection is reused for ever.
+    keepAliveMaxTimeout: 300_000,
+    connect: {
+      timeout: timeoutMs,
+      rejectUnauthorized: tls.rejectUnauthorized,
+      ...(tls.ca !== undefined && { ca: readFileSync(tls.ca, 'utf8') }),
+    },
+  })
+}

@@ -1,0 +1,32 @@
+import type { Failed, Snapshot } from '../core/observation.ts'
+
+/**
+ * One configured deployment whose jobs can be looked at. Nothing here rejects for what the world
+ * does: outages, refusals and nonsense are looks that failed.
+ */
+export interface Upstream {
+  readonly name: string
+  readonly kind: string
+  readonly root: string
+  /**
+   * Looks at one job. `known` is the fingerprint of the last document of it that was taken in; when
+   * the document is still the same the look ends there, before anything is parsed.
+   */
+  fetchJob(jobid: string, known: string | null): Promise<Look>
+  /** The jobid that a URL of this deployment names; null when the URL is none of its jobs'. */
+  jobidOf(url: URL): string | null
+  close(): Promise<void>
+}
+
+/** An observation with what the poller keeps of it. */
+export type Look =
+  | { readonly outcome: 'same' }
+  | {
+      readonly outcome: 'seen'
+      readonly snapshot: Snapshot
+      /** The document, verbatim. */
+      readonly document: string
+      readonly fingerprint: string
+    }
+  | { readonly outcome: 'missing'; readonly detail: string }
+  | Failed
