@@ -54,7 +54,11 @@ async function collectJobs(client: Client, options: JobsOptions) {
   let cursor: string | null = null
   do {
     const page: JobList = await client.listJobs({
-      ...{ state, status, upstream, tag, q },
+      state,
+      status,
+      upstream,
+      tag,
+      q,
       limit: Math.min(limit - items.length, maxPageSize),
       cursor: cursor ?? undefined,
     })

@@ -1,0 +1,71 @@
+import type { Job, Stage } from '../../src/core/job.ts'
+import type { SeenStage, Snapshot } from '../../src/core/observation.ts'
+
+/** A moment that tests can count from. */
+export const noon = Date.parse('2026-01-05T12:00:00.000Z')
+
+/** A job as it is registered and not yet seen, unless told otherwise. */
+export function aJob(fields: Partial<Job> = {}): Job {
+  return {
+    id: 1,
+    revision: 1,
+    upstream: 'prod',
+    jobid: 'j-1',
+    state: 'active',
+    status: null,
+    rawStatus: null,
+    outcome: null,
+    reason: null,
+    name: null,
+    operation: null,
+    resource: null,
+    username: null,
+    requestId: null,
+    startedAt: null,
+    endedAt: null,
+    updatedAt: null,
+    stages: [],
+    messages: [],
+    result: null,
+    resultBytes: 0,
+    label: null,
+    tags: [],
+    stallAfterMs: null,
+    deadline: null,
+    watchedAt: noon,
+    polledAt: null,
+    changedAt: null,
+    lastSeq: null,
+    ...fields,
+  }
+}
+
+/** What a look at a running job yields, unless told otherwise. */
+export function aSnapshot(fields: Partial<Snapshot> = {}): Snapshot {
+  return {
+    status: 'EXECUTING',
+    rawStatus: 'EXECUTING',
+    name: null,
+    operation: '/gis/admin/services/Parks.MapServer/edit',
+    resource: null,
+    username: 'siteadmin',
+    requestId: 'r-1',
+    startedAt: noon,
+    endedAt: null,
+    updatedAt: noon,
+    stages: null,
+    messages: null,
+    result: undefined,
+    ...fields,
+  }
+}
+
+/** A stage as a document lists it. */
+export function aSeenStage(name: string, state: SeenStage['state'], occurrence = 1): SeenStage {
+  return { name, state, occurrence, rawState: state }
+}
+
+/** A stage as a job holds it. */
+export function aStage(name: string, state: Stage['state'], fields: Partial<Stage> = {}): Stage {
+  return { ...aSeenStage(name, state), startedAt: null, endedAt: null, ...fields }
+}
