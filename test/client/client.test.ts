@@ -46,7 +46,9 @@ describe('requests', () => {
   })
 
   test('without a token no authorization is sent', async () => {
-    nock(server, { badheaders: ['authorization'] }).get(`/v1/jobs/${jobid}`).reply(200, aJob())
+    nock(server, { badheaders: ['authorization'] })
+      .get(`/v1/jobs/${jobid}`)
+      .reply(200, aJob())
     await createClient({ server }).getJob(jobid)
   })
 
@@ -55,7 +57,13 @@ describe('requests', () => {
       .get('/v1/jobs')
       .query({ state: 'active', q: 'a&b c', limit: '5', cursor: 'c1' })
       .reply(200, { items: [aJob()], next: 'c2' })
-    const query = { state: 'active', status: undefined, q: 'a&b c', limit: 5, cursor: 'c1' } as const
+    const query = {
+      state: 'active',
+      status: undefined,
+      q: 'a&b c',
+      limit: 5,
+      cursor: 'c1',
+    } as const
     const page = await createClient({ server }).listJobs(query)
     expect(page.next).toBe('c2')
     expect(page.items.map((job) => job.jobid)).toEqual([jobid])
@@ -134,7 +142,9 @@ describe('refusals', () => {
 
   test('a success that is no job is reported as no answer of a daemon', async () => {
     nock(server).get(`/v1/jobs/${jobid}`).reply(200, '<html>ArcGIS</html>')
-    nock(server).get('/v1/jobs').reply(200, { error: { code: 498, message: 'Invalid token.' } })
+    nock(server)
+      .get('/v1/jobs')
+      .reply(200, { error: { code: 498, message: 'Invalid token.' } })
     const client = createClient({ server })
     expect(await rejection(client.getJob(jobid))).toMatchObject({ code: 'unexpected_answer' })
     expect(await rejection(client.listJobs())).toMatchObject({ code: 'unexpected_answer' })

@@ -1,10 +1,7 @@
 import { Readable } from 'node:stream'
 import { anEvent } from './answers.ts'
 
-/*
- * Frames as the contract's section 7 has them, and streams made of them. An epoch of its own for
- * each function would say nothing: it is 7f3a9c wherever a test does not name another.
- */
+// Frames as the contract's section 7 has them; the epoch is 7f3a9c where a test names no other.
 
 export const feedHeaders = { 'content-type': 'text/event-stream; charset=utf-8' }
 

@@ -1,0 +1,1 @@
+export function importFault(file: string, specifier: string): string | null

@@ -1,0 +1,98 @@
+// Who may import whom in src/, in one table. ESLint shows a breach where it is written, and
+// test/architecture.test.ts holds the whole tree against it.
+import { posix } from 'node:path'
+
+const basics = ['core/', 'clock.ts', 'log.ts', 'ids.ts', 'request.ts']
+const interfaces = ['store/store.ts', 'upstream/upstream.ts', 'notify/format.ts', 'notify/send.ts']
+const daemonCommands = /^cli\/(run-app|commands\/(serve|demo))\.ts$/
+
+/**
+ * The first row whose `files` fits a file rules it. `imports` are files and folders below src/,
+ * besides the file's own folder; `packages` are those of npm; `node` allows Node's own modules.
+ * @type {{ files: RegExp, imports: string[], packages: string[], node: boolean }[]}
+ */
+const rows = [
+  // The core is pure: plain data in, plain data out.
+  { files: /^core\//, imports: [], packages: [], node: false },
+  { files: /^clock\.ts$/, imports: ['core/'], packages: [], node: false },
+  { files: /^log\.ts$/, imports: [], packages: ['pino'], node: false },
+  { files: /^(ids|version)\.ts$/, imports: [], packages: [], node: true },
+  { files: /^request\.ts$/, imports: ['core/', 'clock.ts'], packages: ['undici'], node: true },
+  {
+    files: /^config\//,
+    imports: ['core/', 'log.ts'],
+    packages: ['zod', 'yaml'],
+    node: true,
+  },
+  // The three seams know the core and nothing of each other.
+  { files: /^upstream\//, imports: basics, packages: ['undici'], node: true },
+  { files: /^store\//, imports: basics, packages: ['better-sqlite3'], node: true },
+  { files: /^notify\//, imports: basics, packages: ['undici'], node: true },
+  // Loops know interfaces, never implementations.
+  {
+    files: /^(poller|dispatcher|feed)\.ts$/,
+    imports: [...basics, ...interfaces],
+    packages: ['p-queue'],
+    node: false,
+  },
+  {
+    files: /^http\//,
+    imports: ['core/', 'clock.ts', 'log.ts', 'store/store.ts', 'feed.ts'],
+    packages: ['fastify', 'zod'],
+    node: true,
+  },
+  {
+    files: /^client\//,
+    imports: ['http/schemas.ts'],
+    packages: ['eventsource-parser'],
+    node: true,
+  },
+  {
+    files: daemonCommands,
+    imports: ['core/', 'app.ts', 'cli/', 'client/', 'config/', 'log.ts', 'simulator/'],
+    packages: ['commander'],
+    node: true,
+  },
+  {
+    files: /^cli\//,
+    imports: ['core/', 'cli/', 'client/', 'config/', 'http/schemas.ts', 'version.ts'],
+    packages: ['commander'],
+    node: true,
+  },
+  { files: /^simulator\//, imports: ['core/'], packages: [], node: true },
+  {
+    files: /^main\.ts$/,
+    imports: ['core/', 'cli/', 'client/'],
+    packages: ['commander'],
+    node: true,
+  },
+]
+
+/**
+ * Why a file of src/ may not import what it names; null when it may.
+ * @param {string} file path below src/, with forward slashes
+ * @param {string} specifier what the import statement says
+ * @returns {string | null}
+ */
+export function importFault(file, specifier) {
+  // The composition root knows everything.
+  if (file === 'app.ts') return null
+  const row = rows.find(({ files }) => files.test(file))
+  if (row === undefined) return `src/${file} has no row in scripts/import-rules.mjs`
+  if (specifier.startsWith('node:')) {
+    return row.node ? null : `src/${file} may not use Node's modules`
+  }
+  if (!specifier.startsWith('.')) {
+    const isAllowed = row.packages.some(
+      (name) => specifier === name || specifier.startsWith(`${name}/`),
+    )
+    return isAllowed ? null : `src/${file} may not import the package ${specifier}`
+  }
+  const target = posix.join(posix.dirname(file), specifier)
+  const ownFolder = file.includes('/') ? `${file.split('/')[0]}/` : null
+  const allowed = ownFolder === null ? row.imports : [...row.imports, ownFolder]
+  const isAllowed = allowed.some((name) =>
+    name.endsWith('/') ? target.startsWith(name) : target === name,
+  )
+  return isAllowed ? null : `src/${file} may not import src/${target}`
+}
