@@ -74,36 +74,33 @@ function createLane(
   let cancelTimer = (): void => undefined
   let isPumping = false
   let isWoken = false
-  let isStopped = false
+  const stopping = new AbortController()
+  const isStopped = (): boolean => stopping.signal.aborted
 
-  /** Works until nothing is left to start; a call meanwhile makes for another round. */
+  /** Starts what is due; a call during a round makes for another one after it. */
   function pump(): void {
     isWoken = true
-    if (isPumping || isStopped) return
+    if (isPumping || isStopped()) return
     isPumping = true
     cancelTimer()
-    work()
-      .catch((error: unknown) => {
-        log.error({ err: error, endpoint: name }, 'dispatcher.round_failed')
-        return errorPauseMs
-      })
-      .then((waitMs) => {
-        isPumping = false
-        if (!isStopped) cancelTimer = clock.after(waitMs, pump)
-      })
-      .catch((error: unknown) => {
-        log.error({ err: error, endpoint: name }, 'dispatcher.lane_failed')
-      })
+    // Never rejects: its errors end in the log.
+    void runRounds()
   }
 
-  /** Starts what is due, and returns how long until something else will be, in ms. */
-  async function work(): Promise<number> {
+  async function runRounds(): Promise<void> {
     let waitMs = maxIdleMs
-    while (isWoken && !isStopped) {
-      isWoken = false
-      waitMs = await startDue(clock.now())
+    try {
+      while (isWoken && !isStopped()) {
+        isWoken = false
+        waitMs = await startDue(clock.now())
+      }
+    } catch (error) {
+      log.error({ err: error, endpoint: name }, 'dispatcher.round_failed')
+      waitMs = errorPauseMs
     }
-    return waitMs
+    // In one step with the last look at isWoken, or a call in between would be lost.
+    isPumping = false
+    if (!isStopped()) cancelTimer = clock.after(waitMs, pump)
   }
 
   async function startDue(now: number): Promise<number> {
@@ -135,7 +132,7 @@ function createLane(
 
   async function attempt(delivery: Delivery): Promise<void> {
     const { id: deliveryId, attemptCount, event } = delivery
-    if (isStopped) return
+    if (isStopped()) return
     const result = await send(event, target)
     const now = clock.now()
     const after = afterAttempt(attemptCount, result, policy, { now, random })
@@ -162,7 +159,7 @@ function createLane(
   return {
     pump,
     async stop() {
-      isStopped = true
+      stopping.abort()
       cancelTimer()
       await queue.onIdle()
     },

@@ -76,12 +76,13 @@ export function createPoller(
   let cancelTimer = (): void => undefined
   let cancelPause = (): void => undefined
   let pausedUntil = 0
-  let isStopped = false
+  const stopping = new AbortController()
+  const isStopped = (): boolean => stopping.signal.aborted
 
   /** Hands what is due to the queue, as far as it takes any, and sets the timer for the next. */
   function pump(): void {
     cancelTimer()
-    if (isStopped) return
+    if (isStopped()) return
     while (queue.size + queue.pending < policy.concurrency) {
       const entry = schedule.peek()
       if (entry === undefined) return
@@ -105,7 +106,7 @@ export function createPoller(
   }
 
   async function look(entry: Entry): Promise<void> {
-    if (isStopped || entries.get(entry.id) !== entry) return
+    if (isStopped() || entries.get(entry.id) !== entry) return
     let retryAfterMs: number | null = null
     try {
       const seen = await upstream.fetchJob(entry.jobid, entry.fingerprint)
@@ -119,7 +120,7 @@ export function createPoller(
     } finally {
       entry.inFlight = false
       const isWatched = entries.get(entry.id) === entry
-      if (isWatched && !isStopped) {
+      if (isWatched && !isStopped()) {
         const now = clock.now()
         schedule.schedule(entry, nextPollAt(entry, policy, { now, random, retryAfterMs }))
       }
@@ -270,7 +271,7 @@ export function createPoller(
       return { polledAt, problem, nextPollAt: slot === -1 ? null : dueAt }
     },
     async stop() {
-      isStopped = true
+      stopping.abort()
       cancelTimer()
       cancelPause()
       queue.clear()

@@ -35,7 +35,7 @@ function escapeOf(found: string): string {
   return units.map((unit) => `\\u${unit}`).join('')
 }
 
-const colours = { red: 31, green: 32, yellow: 33, blue: 34, cyan: 36, dim: 2, bold: 1 } as const
+const colours = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const
 export type Colour = keyof typeof colours
 
 export function paint(style: Style, colour: Colour): Paint {

@@ -86,7 +86,10 @@ export function print(stream: NodeJS.WritableStream, text: string): Promise<bool
     stream.once('error', fail)
     stream.write(text, (error) => {
       // The stream emits the error after this: the listener stays to take it.
-      if (error) return fail(error)
+      if (error) {
+        fail(error)
+        return
+      }
       stream.removeListener('error', fail)
       resolve(true)
     })

@@ -73,7 +73,8 @@ function refusalOf({ error, status, messages }: SubmitAnswer): string | null {
   if (typeof error === 'string') return error
   if (typeof error === 'object' && error !== null) {
     const { code, message, details } = error as Readonly<Record<string, unknown>>
-    const words = [message, ...(Array.isArray(details) ? details : [])].filter(isWords)
+    const more: readonly unknown[] = Array.isArray(details) ? details : []
+    const words = [message, ...more].filter(isWords)
     const said = [...new Set(words)].join('; ') || 'no message'
     return typeof code === 'number' || typeof code === 'string' ? `${said} (code ${code})` : said
   }

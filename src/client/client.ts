@@ -84,9 +84,12 @@ export function createClient(options: ClientOptions): Client {
   }
 
   /** The answer as an object that has what its callers rely on. */
-  function parse<T>({ status, text }: Answer, isExpected: (value: ObjectAnswer) => boolean): T {
+  function parse<T>(
+    { status, text }: Answer,
+    isExpected: (value: ObjectAnswer) => value is ObjectAnswer & T,
+  ): T {
     const value = parseObject(text)
-    if (value !== null && isExpected(value)) return value as T
+    if (value !== null && isExpected(value)) return value
     throw new ClientError(
       'unexpected_answer',
       `${connection.server} answered ${status} with something that is no answer of a jobwatch daemon`,
@@ -97,13 +100,13 @@ export function createClient(options: ClientOptions): Client {
   return {
     async registerJob(input) {
       const answer = await call('POST', '/v1/jobs', { body: input })
-      return { job: parse<JobAnswer>(answer, isJob), began: answer.status === 201 }
+      return { job: parse(answer, isJob), began: answer.status === 201 }
     },
     async listJobs(query = {}) {
-      return parse<JobList>(await call('GET', '/v1/jobs', { query: { ...query } }), isList)
+      return parse(await call('GET', '/v1/jobs', { query: { ...query } }), isJobList)
     },
     async getJob(jobid, { upstream } = {}) {
-      return parse<JobAnswer>(await call('GET', jobPath(jobid), { query: { upstream } }), isJob)
+      return parse(await call('GET', jobPath(jobid), { query: { upstream } }), isJob)
     },
     async stopJob(jobid, { upstream } = {}) {
       await call('DELETE', jobPath(jobid), { query: { upstream } })
@@ -113,7 +116,7 @@ export function createClient(options: ClientOptions): Client {
     },
     async listEvents({ after, limit, ...filters } = {}) {
       const query = { after, limit, ...filterQuery(filters) }
-      return parse<EventList>(await call('GET', '/v1/events', { query }), isList)
+      return parse(await call('GET', '/v1/events', { query }), isEventList)
     },
   }
 }
@@ -130,8 +133,17 @@ interface Answer {
 
 type ObjectAnswer = Readonly<Record<string, unknown>>
 
-const isJob = (value: ObjectAnswer) => typeof value['jobid'] === 'string'
-const isList = (value: ObjectAnswer) => Array.isArray(value['items'])
+function isJob(value: ObjectAnswer): value is ObjectAnswer & JobAnswer {
+  return typeof value['jobid'] === 'string'
+}
+
+function isJobList(value: ObjectAnswer): value is ObjectAnswer & JobList {
+  return Array.isArray(value['items'])
+}
+
+function isEventList(value: ObjectAnswer): value is ObjectAnswer & EventList {
+  return Array.isArray(value['items'])
+}
 
 /** Event filters as the API names them. */
 export function filterQuery({ types, jobids, upstreams, tags }: EventFilters): Query {

@@ -83,9 +83,10 @@ const maxProblemBytes = 1_048_576
 
 /** The body as text; more than `maxBytes` is an error. */
 export async function readText(response: Response, maxBytes: number): Promise<string> {
+  if (response.body === null) return ''
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength
     if (bytes > maxBytes) {
       throw new ClientError('unexpected_answer', `the answer has more than ${maxBytes} bytes`, {
@@ -116,8 +117,10 @@ function parseProblem(text: string): ProblemAnswer | null {
 }
 
 function problemMessage({ detail, errors = [] }: ProblemAnswer): string {
-  const fields = errors.map(({ field, message }) => `${field}: ${message}`).join('; ')
-  return fields === '' ? detail : `${detail} (${fields})`
+  const fields = errors.map(({ field, message }) => `${field}: ${message}`)
+  // The detail of a single fault often is that fault.
+  const more = fields.filter((field) => !detail.includes(field))
+  return more.length === 0 ? detail : `${detail} (${more.join('; ')})`
 }
 
 function withoutQuery(target: string): string {

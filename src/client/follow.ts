@@ -164,7 +164,7 @@ async function nextFrame(
     if (deadline.signal.aborted) return ending('the reader was stopped')
     return value ?? ending('the stream ended')
   } catch (error) {
-    const why = deadline.isOver() ? deadline.signal.reason : error
+    const why: unknown = deadline.isOver() ? deadline.signal.reason : error
     return ending(`the connection was lost (${reasonOf(why) ?? 'refused'})`)
   } finally {
     deadline.pause()

@@ -14,6 +14,11 @@ export function exponential(failures: number, baseMs: number, maxMs: number): nu
   return Math.min(maxMs, baseMs * 2 ** Math.min(Math.max(failures - 1, 0), 30))
 }
 
+// The three forms of an HTTP date (RFC 9110, 5.6.7); the last one has no zone and means GMT.
+const zonedDate =
+  /^([A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2}) \d{2}:\d{2}:\d{2} GMT$/
+const zonelessDate = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/
+
 /**
  * Reads a `Retry-After` header (RFC 9110, 10.2.3): whole seconds or an HTTP date.
  * Anything else, negative numbers included, is null. The pause is at most `maxMs`.
@@ -26,9 +31,10 @@ export function parseRetryAfter(
   if (header === undefined) return null
   const text = header.trim()
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, maxMs)
-  // Date.parse alone is too lenient: V8 takes '5' for a date.
-  if (!/^[A-Z][a-z]{2,8}, .* GMT$/.test(text)) return null
-  const at = Date.parse(text)
+  // Date.parse alone is too lenient: V8 takes '5' and 'Sorry, back at 5 GMT' for dates.
+  const isZoneless = zonelessDate.test(text)
+  if (!isZoneless && !zonedDate.test(text)) return null
+  const at = Date.parse(isZoneless ? `${text} GMT` : text)
   if (Number.isNaN(at)) return null
   return Math.min(Math.max(at - nowMs, 0), maxMs)
 }

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream'
 import type { Readable } from 'node:stream'
 import nock from 'nock'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -6,14 +5,15 @@ import { addFollowCommand } from '../../src/cli/commands/follow.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { aProblem, server } from '../client/answers.ts'
 import { endedStream, feedHeaders, frame, gap, hello, openStream } from '../client/frames.ts'
-import { openTerminal, run } from './terminal.ts'
+import { aBrokenPipe, openTerminal, run } from './terminal.ts'
 
 beforeAll(() => {
   nock.disableNetConnect()
 })
 afterEach(() => {
-  expect(nock.pendingMocks()).toEqual([])
+  const unused = nock.pendingMocks()
   nock.cleanAll()
+  expect(unused).toEqual([])
 })
 afterAll(() => {
   nock.restore()
@@ -100,24 +100,14 @@ test('a refusal ends the command with the words of the daemon', async () => {
 
 test('a reader that has gone ends the command quietly', async () => {
   feed(openStream(hello(4), frame(5), frame(6)))
-  const broken = new Writable({
-    write: (_chunk, _encoding, done) => {
-      done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
-    },
-  })
-  const io = { ...openTerminal(), stdout: broken }
+  const io = { ...openTerminal(), stdout: aBrokenPipe() }
   await run(addFollowCommand, io, 'follow')
 })
 
 test('a full disk behind stdout ends the command with an error', async () => {
   feed(openStream(hello(4), frame(5)))
-  const broken = new Writable({
-    write: (_chunk, _encoding, done) => {
-      done(Object.assign(new Error('no space left'), { code: 'ENOSPC' }))
-    },
-  })
-  const io = { ...openTerminal(), stdout: broken }
-  await expect(run(addFollowCommand, io, 'follow')).rejects.toThrow('no space left')
+  const io = { ...openTerminal(), stdout: aBrokenPipe('ENOSPC') }
+  await expect(run(addFollowCommand, io, 'follow')).rejects.toMatchObject({ code: 'ENOSPC' })
 })
 
 test.each([

@@ -4,14 +4,15 @@ import { addJobCommand } from '../../src/cli/commands/job.ts'
 import { addJobsCommand } from '../../src/cli/commands/jobs.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { aJob, aProblem, jobid, server } from '../client/answers.ts'
-import { openTerminal, run } from './terminal.ts'
+import { aBrokenPipe, openTerminal, run } from './terminal.ts'
 
 beforeAll(() => {
   nock.disableNetConnect()
 })
 afterEach(() => {
-  expect(nock.pendingMocks()).toEqual([])
+  const unused = nock.pendingMocks()
   nock.cleanAll()
+  expect(unused).toEqual([])
 })
 afterAll(() => {
   nock.restore()
@@ -113,12 +114,7 @@ describe('jobs', () => {
       .get('/v1/jobs?limit=100')
       .reply(200, { items: [aJob()], next: null })
     const io = openTerminal()
-    io.stdout.write = (_: unknown, written?: unknown) => {
-      const error = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })
-      if (typeof written === 'function') written(error)
-      return false
-    }
-    await run(addJobsCommand, io, 'jobs')
+    await run(addJobsCommand, { ...io, stdout: aBrokenPipe() }, 'jobs')
   })
 
   test.each([

@@ -61,6 +61,15 @@ class Screen extends Writable {
   }
 }
 
+/** A stdout that fails every write with this code. */
+export function aBrokenPipe(code = 'EPIPE'): Writable {
+  return new Writable({
+    write: (_chunk, _encoding, done) => {
+      done(Object.assign(new Error(`write ${code}`), { code }))
+    },
+  })
+}
+
 /** Runs a command line as the program would, which maps what it throws to exit codes. */
 export async function run(
   add: (program: Command, io: CliIo) => void,

@@ -10,8 +10,9 @@ beforeAll(() => {
   nock.disableNetConnect()
 })
 afterEach(() => {
-  expect(nock.pendingMocks()).toEqual([])
+  const unused = nock.pendingMocks()
   nock.cleanAll()
+  expect(unused).toEqual([])
 })
 afterAll(() => {
   nock.restore()
@@ -124,6 +125,16 @@ describe('refusals', () => {
     expect((error as Error).message).toBe(
       'The body is not valid. (deadline: must be a time; tags[0]: must not be empty)',
     )
+  })
+
+  test('a field that the detail speaks of already is not repeated', async () => {
+    const problem = aProblem(400, {
+      detail: 'deadline: must be a time',
+      errors: [{ field: 'deadline', message: 'must be a time' }],
+    })
+    nock(server).post('/v1/jobs').reply(400, problem, problemHeaders)
+    const error = await rejection(createClient({ server }).registerJob({ jobid, deadline: 'soon' }))
+    expect((error as Error).message).toBe('deadline: must be a time')
   })
 
   test('a problem without fields has its detail as the message', async () => {

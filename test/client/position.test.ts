@@ -40,7 +40,8 @@ test('an event moves the reader and is handed on with its text', () => {
   const frame = eventFrame('a1-8', 8)
   const step = readFrame(at('a1-7'), frame)
   expect(step.position).toEqual(at('a1-8'))
-  expect(step.item).toEqual({ kind: 'event', event: JSON.parse(frame.data), text: frame.data })
+  const event: unknown = JSON.parse(frame.data)
+  expect(step.item).toEqual({ kind: 'event', event, text: frame.data })
 })
 
 test('an event that is not ahead of the reader is left out', () => {

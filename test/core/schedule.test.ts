@@ -1,0 +1,81 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { nextPollAt } from '../../src/core/schedule.ts'
+import type { PollHistory, PollPolicy } from '../../src/core/schedule.ts'
+import { noon } from '../helpers/builders.ts'
+import { always, anyRandom } from './arbitraries.ts'
+
+const policy: PollPolicy = { intervalMs: 5000, maxIntervalMs: 20_000 }
+const changing: PollHistory = { quiet: 0, failures: 0 }
+
+function pauseAfter(
+  history: PollHistory,
+  {
+    random = 0.5,
+    retryAfterMs = null as number | null,
+    ...changed
+  }: Partial<PollPolicy> & {
+    random?: number
+    retryAfterMs?: number | null
+  } = {},
+): number {
+  const surroundings = { now: noon, random: always(random), retryAfterMs }
+  return nextPollAt(history, { ...policy, ...changed }, surroundings) - noon
+}
+
+test('a job that changes is looked at every interval', () => {
+  expect(pauseAfter(changing)).toBe(5000)
+})
+
+test('the pause stretches while nothing changes and ends at the longest pause', () => {
+  const pauses = [0, 1, 2, 3, 4, 5, 6, 50].map((quiet) => pauseAfter({ quiet, failures: 0 }))
+  expect(pauses[0]).toBe(5000)
+  expect(pauses).toEqual([...pauses].sort((a, b) => a - b))
+  expect(pauses[1]).toBeGreaterThan(5000)
+  expect(pauses.at(-2)).toBe(20_000)
+  expect(pauses.at(-1)).toBe(20_000)
+})
+
+test('a pause is spread by a tenth to both sides', () => {
+  expect(pauseAfter(changing, { random: 0 })).toBe(4500)
+  expect(pauseAfter({ quiet: 50, failures: 0 }, { random: 0 })).toBe(18_000)
+  expect(pauseAfter({ quiet: 50, failures: 0 }, { random: 0.999_999 })).toBe(22_000)
+})
+
+test('no history stretches the pause beyond the longest one and its tenth', () => {
+  const policies = fc.record({
+    intervalMs: fc.integer({ min: 1, max: 10 ** 7 }),
+    maxIntervalMs: fc.integer({ min: 1, max: 10 ** 7 }),
+  })
+  fc.assert(
+    fc.property(policies, fc.nat(), anyRandom, (anyPolicy, quiet, random) => {
+      const pause = pauseAfter({ quiet, failures: 0 }, { ...anyPolicy, random })
+      const longest = Math.max(anyPolicy.intervalMs, anyPolicy.maxIntervalMs)
+      expect(pause).toBeGreaterThanOrEqual(Math.floor(0.9 * anyPolicy.intervalMs))
+      expect(pause).toBeLessThanOrEqual(Math.ceil(1.1 * longest))
+    }),
+  )
+})
+
+test('an interval that is greater than the longest pause is kept', () => {
+  expect(pauseAfter(changing, { intervalMs: 60_000 })).toBe(60_000)
+  expect(pauseAfter({ quiet: 50, failures: 0 }, { intervalMs: 60_000 })).toBe(60_000)
+})
+
+test('failures double the pause', () => {
+  const pauses = [1, 2, 3, 4].map((failures) => pauseAfter({ quiet: 0, failures }))
+  expect(pauses).toEqual([5000, 10_000, 20_000, 40_000])
+})
+
+test('an outage of any length leaves the pause bounded', () => {
+  const longest = pauseAfter({ quiet: 0, failures: 20 })
+  expect(longest).toBeGreaterThanOrEqual(20_000)
+  expect(longest).toBeLessThanOrEqual(300_000)
+  expect(pauseAfter({ quiet: 0, failures: 1_000_000 })).toBe(longest)
+})
+
+test('what the upstream asks for is the least pause', () => {
+  expect(pauseAfter({ quiet: 0, failures: 1 }, { retryAfterMs: 30_000 })).toBe(30_000)
+  expect(pauseAfter({ quiet: 0, failures: 1 }, { retryAfterMs: 30_000, random: 0 })).toBe(30_000)
+  expect(pauseAfter({ quiet: 0, failures: 3 }, { retryAfterMs: 1000 })).toBe(20_000)
+})

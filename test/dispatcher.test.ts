@@ -1,0 +1,236 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { AttemptResult } from '../src/core/delivery.ts'
+import type { EventDraft } from '../src/core/event.ts'
+import { Secret } from '../src/core/secret.ts'
+import { createDispatcher } from '../src/dispatcher.ts'
+import { createLogger } from '../src/log.ts'
+import type { Send } from '../src/notify/send.ts'
+import { webhook } from '../src/notify/webhook.ts'
+import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import { temporaryFolder } from './helpers/daemon.ts'
+import { FakeClock, settle } from './helpers/fake-clock.ts'
+
+const minute = 60_000
+const scheduleMs = [5000, 30_000, 2 * minute, 10 * minute]
+
+const taken: AttemptResult = {
+  verdict: 'delivered',
+  at: 0,
+  durationMs: 5,
+  status: 204,
+  error: null,
+  answer: '',
+  retryAfterMs: null,
+}
+const refused: AttemptResult = { ...taken, verdict: 'retry', status: 500, error: 'status' }
+
+const started: EventDraft = {
+  type: 'job.executing',
+  change: { kind: 'status', from: null, to: 'EXECUTING', rawTo: 'EXECUTING' },
+}
+const failed: EventDraft = {
+  type: 'job.failed',
+  change: { kind: 'status', from: 'EXECUTING', to: 'FAILED', rawTo: 'FAILED' },
+}
+
+interface Sent {
+  readonly endpoint: string
+  readonly seq: number
+  readonly jobid: string | null
+  readonly at: number
+  readonly text: string
+}
+
+/** A store with endpoints and a dispatcher whose attempts the test answers. */
+async function ground(names: readonly string[] = ['ops'], concurrency = 8) {
+  const folder = await temporaryFolder()
+  const file = join(folder.path, 'test.db')
+  const clock = new FakeClock()
+  let store = openSqliteStore({ file, overtakeMs: 5 * minute, now: () => clock.now() })
+  const sent: Sent[] = []
+  let answer: (sent: Sent) => AttemptResult | Promise<AttemptResult> = () => taken
+  const send: Send = async (event, target) => {
+    const one = {
+      endpoint: target.name,
+      seq: event.seq,
+      jobid: event.jobid,
+      at: clock.now(),
+      text: event.text,
+    }
+    sent.push(one)
+    return { ...(await answer(one)), at: one.at }
+  }
+  async function begin() {
+    const endpoints = await store.syncEndpoints(
+      names.map((name) => ({ name, filter: {}, needsSecret: false })),
+      clock.now(),
+    )
+    const dispatcher = createDispatcher(
+      { store, send, clock, random: () => 0.5, log: createLogger('silent') },
+      endpoints.map(({ id, name, pausedUntil }) => ({
+        endpointId: id,
+        pausedUntil,
+        name,
+        format: webhook,
+        url: new Secret('http://receiver.invalid/'),
+        headers: {},
+        secrets: [],
+        timeoutMs: 15_000,
+      })),
+      { concurrency, scheduleMs },
+    )
+    store.onCommit(() => dispatcher.wake())
+    dispatcher.start()
+    await settle()
+    return dispatcher
+  }
+  let dispatcher = await begin()
+  return {
+    clock,
+    sent,
+    store: () => store,
+    set answer(next: typeof answer) {
+      answer = next
+    },
+    seqs: () => sent.map(({ seq }) => seq),
+    /** Registers a job: that is one event. */
+    async register(jobid: string) {
+      await store.registerJob({ upstream: 'prod', jobid }, clock.now())
+      await settle()
+    },
+    async look(jobid: string, drafts: readonly EventDraft[]) {
+      const job = await store.findJob({ upstream: 'prod', jobid })
+      if (job === null) throw new Error(`${jobid} is not registered`)
+      await store.commitLook({ job, drafts, document: '{}', at: clock.now() })
+      await settle()
+    },
+    async restart() {
+      await dispatcher.stop()
+      await store.close()
+      store = openSqliteStore({ file, overtakeMs: 5 * minute, now: () => clock.now() })
+      dispatcher = await begin()
+    },
+    async [Symbol.asyncDispose]() {
+      await dispatcher.stop()
+      await store.close()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('an event is sent as soon as it is committed, byte for byte as the log has it', async () => {
+  await using at = await ground()
+  await at.register('j1')
+  const { events } = await at.store().readEvents({ after: 0, limit: 10, filter: {} })
+  expect(at.sent.map(({ text }) => text)).toEqual(events.map(({ text }) => text))
+})
+
+test('a refused delivery is tried again after each pause of the schedule, then given up', async () => {
+  await using at = await ground()
+  at.answer = () => refused
+  await at.register('j1')
+  await at.clock.advance(60 * minute)
+  const first = at.sent[0]?.at ?? 0
+  const offsets = at.sent.map((one) => one.at - first)
+  expect(offsets).toEqual([0, 5000, 35_000, 155_000, 755_000])
+  await at.clock.advance(600 * minute)
+  expect(at.sent).toHaveLength(5)
+})
+
+test('an event waits for the earlier one of its job, other jobs do not', async () => {
+  await using at = await ground()
+  at.answer = ({ jobid }) => (jobid === 'j1' ? refused : taken)
+  await at.register('j1')
+  await at.look('j1', [started])
+  await at.register('j2')
+  await at.look('j2', [started])
+  expect(at.seqs()).toEqual([1, 3, 4])
+  at.answer = () => taken
+  await at.clock.advance(5000)
+  expect(at.seqs()).toEqual([1, 3, 4, 1, 2])
+})
+
+test('an end waits five minutes for an earlier event of its job, then it goes first', async () => {
+  await using at = await ground()
+  at.answer = ({ seq }) => (seq === 3 ? taken : refused)
+  await at.register('j1')
+  await at.look('j1', [started, failed])
+  await at.clock.advance(5 * minute - 1)
+  expect(at.seqs()).not.toContain(3)
+  await at.clock.advance(1)
+  expect(at.seqs().at(-1)).toBe(3)
+  // The one that was overtaken keeps its schedule, and the one behind it its place.
+  at.answer = () => taken
+  await at.clock.advance(10 * minute)
+  expect(at.seqs().slice(-2)).toEqual([1, 2])
+})
+
+test('a dead endpoint slows no other one', async () => {
+  await using at = await ground(['dead', 'alive'], 2)
+  const hanging: (() => void)[] = []
+  at.answer = ({ endpoint }) =>
+    endpoint === 'alive'
+      ? taken
+      : new Promise((resolve) => {
+          hanging.push(() => resolve(taken))
+        })
+  for (let n = 0; n < 20; n += 1) await at.register(`j${n}`)
+  await settle(50)
+  const count = (name: string) => at.sent.filter(({ endpoint }) => endpoint === name).length
+  expect(count('dead')).toBe(2)
+  expect(count('alive')).toBe(20)
+  for (const letGo of hanging) letGo()
+})
+
+test('Retry-After on 503 silences the endpoint until then, and a restart does not forget it', async () => {
+  await using at = await ground()
+  at.answer = () => ({ ...refused, status: 503, retryAfterMs: 20 * minute })
+  await at.register('j1')
+  expect(at.sent).toHaveLength(1)
+  at.answer = () => taken
+  await at.register('j2')
+  await at.clock.advance(10 * minute)
+  await at.restart()
+  await at.clock.advance(10 * minute - 1)
+  expect(at.sent).toHaveLength(1)
+  await at.clock.advance(1)
+  expect(at.seqs().slice(1).sort()).toEqual([1, 2])
+})
+
+test('Retry-After on another answer is the floor for that delivery alone', async () => {
+  await using at = await ground()
+  at.answer = ({ jobid }) =>
+    jobid === 'j1' ? { ...refused, status: 500, retryAfterMs: 10 * minute } : taken
+  await at.register('j1')
+  await at.register('j2')
+  expect(at.seqs()).toEqual([1, 2])
+  await at.clock.advance(10 * minute - 1)
+  expect(at.seqs()).toEqual([1, 2])
+  await at.clock.advance(1)
+  expect(at.seqs()).toEqual([1, 2, 1])
+})
+
+test('what was pending when the daemon stopped is due again when it starts', async () => {
+  await using at = await ground()
+  at.answer = () => refused
+  await at.register('j1')
+  await at.look('j1', [started])
+  await at.restart()
+  at.answer = () => taken
+  await at.clock.advance(5000)
+  expect(at.seqs()).toEqual([1, 1, 2])
+})
+
+test('attempts that fail in our own code are tried again after a pause, and stop the others not', async () => {
+  await using at = await ground()
+  let crashes = 0
+  at.answer = () => {
+    crashes += 1
+    if (crashes === 1) throw new Error('a bug')
+    return taken
+  }
+  await at.register('j1')
+  await at.clock.advance(2000)
+  expect(at.seqs()).toEqual([1, 1])
+})

@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import { request } from 'undici'
+import { createApp } from '../../src/app.ts'
+import type { App, AppOverrides } from '../../src/app.ts'
+import { parseConfig } from '../../src/config/load.ts'
+import { createLogger } from '../../src/log.ts'
+import { startSimulator } from '../../src/simulator/simulator.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+import { temporaryFolder } from './daemon.ts'
+
+/** What one call of the API answered. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+  /** The body as JSON; throws when it is none. */
+  readonly json: unknown
+}
+
+export interface Call {
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS'
+  readonly headers?: Readonly<Record<string, string>>
+  /** A string is sent as it is, anything else as JSON with its content type. */
+  readonly body?: unknown
+}
+
+export interface AppOptions extends Pick<AppOverrides, 'clock' | 'random'> {
+  /** Settings beside, or in place of, those below. */
+  readonly config?: object | ((simulator: Simulator) => object)
+}
+
+/** Looks often, so that a test which waits for an event need not wait long. */
+export const quickPolling = { interval: '20ms', maxInterval: '20ms', rate: 1000 }
+
+/** An upstream as the configuration names it. */
+export function anUpstream(name: string, { root, username, password }: Simulator) {
+  return { name, root, auth: { username, password }, polling: quickPolling }
+}
+
+/**
+ * The daemon in this process: one simulated upstream named `prod`, a fresh database, a free port.
+ */
+export async function startApp({ config = {}, ...overrides }: AppOptions = {}) {
+  const folder = await temporaryFolder()
+  const simulator = await startSimulator()
+  const settings = {
+    listen: '127.0.0.1:0',
+    database: join(folder.path, 'jobwatch.db'),
+    upstreams: [anUpstream('prod', simulator)],
+    ...(typeof config === 'function' ? config(simulator) : config),
+  }
+  let app = await startOne(settings, overrides)
+  const { url } = app
+
+  return {
+    simulator,
+    folder: folder.path,
+    database: settings.database,
+    url,
+    call: (path: string, options: Call = {}) => callApi(`${url}${path}`, options),
+    post: (path: string, body: unknown) => callApi(`${url}${path}`, { method: 'POST', body }),
+    stop: () => app.stop(),
+    /** Starts it anew on the same address and database. */
+    async restart() {
+      await app.stop()
+      app = await startOne({ ...settings, listen: new URL(url).host }, overrides)
+    },
+    async [Symbol.asyncDispose]() {
+      await app.stop()
+      await simulator.close()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+export type TestApp = Awaited<ReturnType<typeof startApp>>
+
+async function startOne(settings: object, overrides: AppOverrides): Promise<App> {
+  const log = createLogger('silent')
+  const app = await createApp(parseConfig(settings, 'the test', {}), { log, ...overrides })
+  await app.start()
+  return app
+}
+
+/** One call; undici's own, since it sends any header and follows nothing. */
+export async function callApi(
+  url: string,
+  { method = 'GET', headers = {}, body }: Call,
+): Promise<Answer> {
+  const isJson = body !== undefined && typeof body !== 'string'
+  const answer = await request(url, {
+    method,
+    headers: { ...(isJson && { 'content-type': 'application/json' }), ...headers },
+    body: isJson ? JSON.stringify(body) : (body ?? null),
+  })
+  const text = await answer.body.text()
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    text,
+    get json(): unknown {
+      return JSON.parse(text)
+    },
+  }
+}

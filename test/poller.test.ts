@@ -1,0 +1,300 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createLogger } from '../src/log.ts'
+import { createPoller } from '../src/poller.ts'
+import type { PollingPolicy } from '../src/poller.ts'
+import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import type { Look, Upstream } from '../src/upstream/upstream.ts'
+import { aSnapshot } from './helpers/builders.ts'
+import { temporaryFolder } from './helpers/daemon.ts'
+import { FakeClock, settle } from './helpers/fake-clock.ts'
+
+const policy: PollingPolicy = {
+  intervalMs: 5000,
+  maxIntervalMs: 20_000,
+  concurrency: 4,
+  rate: 10_000,
+}
+
+/** A deployment whose looks the test decides, one after another; the last one stays. */
+class ScriptedUpstream implements Upstream {
+  readonly name = 'prod'
+  readonly kind = 'scripted'
+  readonly root = 'http://upstream.invalid/gis/admin'
+  readonly asked: string[] = []
+  readonly known: (string | null)[] = []
+  look: (jobid: string) => Look | Promise<Look> = () => running('a')
+
+  async fetchJob(jobid: string, known: string | null): Promise<Look> {
+    this.asked.push(jobid)
+    this.known.push(known)
+    const look = await this.look(jobid)
+    return look.outcome === 'seen' && look.fingerprint === known ? { outcome: 'same' } : look
+  }
+  jobidOf(): string | null {
+    return null
+  }
+  async close(): Promise<void> {
+    // Nothing is open.
+  }
+}
+
+function running(document: string, fields: Parameters<typeof aSnapshot>[0] = {}): Look {
+  return { outcome: 'seen', snapshot: aSnapshot(fields), document, fingerprint: document }
+}
+
+function completed(document: string): Look {
+  return running(document, { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: 1 })
+}
+
+async function ground(options: Partial<PollingPolicy> = {}) {
+  const folder = await temporaryFolder()
+  const clock = new FakeClock()
+  const store = openSqliteStore({
+    file: join(folder.path, 'test.db'),
+    overtakeMs: 300_000,
+    now: () => clock.now(),
+  })
+  const upstream = new ScriptedUpstream()
+  const start = () =>
+    createPoller(
+      { store, upstream, clock, random: () => 0.5, log: createLogger('silent') },
+      { ...policy, ...options },
+    )
+  const poller = start()
+  return {
+    clock,
+    store,
+    upstream,
+    poller,
+    async watch(jobid: string) {
+      const { job } = await store.registerJob({ upstream: 'prod', jobid }, clock.now())
+      poller.watch(job)
+      await settle()
+      return job
+    },
+    async types() {
+      const { events } = await store.readEvents({ after: 0, limit: 1000, filter: {} })
+      return events.map(({ type }) => type)
+    },
+    async [Symbol.asyncDispose]() {
+      await poller.stop()
+      await store.close()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('a registered job is looked at without waiting for its interval', async () => {
+  await using at = await ground()
+  await at.watch('j1')
+  expect(at.upstream.asked).toEqual(['j1'])
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+})
+
+test('pauses stretch from interval to maxInterval while nothing changes, and shrink on a change', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  const pauses: number[] = []
+  const pauseBefore = () => (at.poller.statusOf(job.id)?.nextPollAt ?? 0) - at.clock.now()
+  for (let look = 0; look < 6; look += 1) {
+    pauses.push(pauseBefore())
+    await at.clock.advance(pauseBefore())
+  }
+  expect(pauses).toEqual([5000, 7500, 11_250, 16_875, 20_000, 20_000])
+  at.upstream.look = () => running('b', { status: 'CANCELLING', rawStatus: 'CANCELLING' })
+  await at.clock.advance(pauseBefore())
+  expect(pauseBefore()).toBe(5000)
+})
+
+test('a look that changed nothing writes nothing', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  const before = await at.store.findJob(job)
+  await at.clock.advance(60_000)
+  expect(at.upstream.asked.length).toBeGreaterThan(3)
+  expect(await at.store.findJob(job)).toEqual(before)
+  expect(at.poller.statusOf(job.id)?.polledAt).toBeGreaterThan(before?.polledAt ?? 0)
+})
+
+test('what makes no event is still in the job after the look', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  at.upstream.look = () => running('b', { updatedAt: at.clock.now() })
+  await at.clock.advance(5000)
+  expect((await at.store.findJob(job))?.updatedAt).toBe(at.clock.now())
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+})
+
+test('an ended job is looked at no more', async () => {
+  await using at = await ground()
+  at.upstream.look = () => completed('done')
+  const job = await at.watch('j1')
+  await at.clock.advance(600_000)
+  expect(at.upstream.asked).toEqual(['j1'])
+  expect(at.poller.statusOf(job.id)).toBeNull()
+  expect(await at.types()).toEqual(['job.watched', 'job.completed'])
+})
+
+test('failed looks are no events: the job keeps its state, shows the problem, and is asked less often', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  const before = await at.store.findJob(job)
+  at.upstream.look = () => ({
+    outcome: 'failed',
+    failure: 'transient',
+    detail: 'HTTP 503',
+    retryAfterMs: null,
+  })
+  const since = at.clock.now() + 5000
+  await at.clock.advance(5000)
+  await at.clock.advance(5000)
+  expect(at.poller.statusOf(job.id)).toMatchObject({
+    problem: { kind: 'transient', detail: 'HTTP 503', since, attempts: 2 },
+    nextPollAt: at.clock.now() + 10_000,
+  })
+  await at.clock.advance(600_000)
+  const pause = (at.poller.statusOf(job.id)?.nextPollAt ?? 0) - at.clock.now()
+  expect(pause).toBeLessThanOrEqual(60_000)
+  expect(await at.store.findJob(job)).toEqual(before)
+
+  at.upstream.look = () => running('b', { status: 'CANCELLING', rawStatus: 'CANCELLING' })
+  await at.clock.advance(60_000)
+  expect(at.poller.statusOf(job.id)?.problem).toBeNull()
+  expect(await at.types()).toEqual(['job.watched', 'job.executing', 'job.cancelling'])
+})
+
+test('Retry-After silences the whole upstream until then', async () => {
+  await using at = await ground()
+  await at.watch('j1')
+  await at.watch('j2')
+  at.upstream.look = () => ({
+    outcome: 'failed',
+    failure: 'throttled',
+    detail: 'HTTP 429',
+    retryAfterMs: 120_000,
+  })
+  await at.clock.advance(5000)
+  const asked = at.upstream.asked.length
+  at.upstream.look = () => running('b')
+  await at.clock.advance(119_000)
+  // The one that was in flight at the same moment may still have gone out.
+  expect(at.upstream.asked.length - asked).toBe(0)
+  await at.clock.advance(30_000)
+  expect(at.upstream.asked.slice(asked).sort()).toContain('j1')
+  expect(at.upstream.asked.slice(asked).sort()).toContain('j2')
+})
+
+test('no more requests are in flight than concurrency allows, and one per job', async () => {
+  await using at = await ground({ concurrency: 3 })
+  const open = new Map<string, () => void>()
+  let most = 0
+  at.upstream.look = (jobid) =>
+    new Promise((resolve) => {
+      expect(open.has(jobid)).toBe(false)
+      open.set(jobid, () => {
+        open.delete(jobid)
+        resolve(running('a'))
+      })
+      most = Math.max(most, open.size)
+    })
+  for (let n = 0; n < 10; n += 1) await at.watch(`j${n}`)
+  for (let round = 0; round < 30; round += 1) {
+    await at.clock.advance(5000)
+    for (const finish of [...open.values()]) finish()
+    await settle()
+  }
+  expect(most).toBe(3)
+  expect(new Set(at.upstream.asked).size).toBe(10)
+  for (const finish of [...open.values()]) finish()
+})
+
+test('a job that was stopped while it was being looked at gets no event of that look', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  let answer: (look: Look) => void = () => undefined
+  at.upstream.look = () =>
+    new Promise((resolve) => {
+      answer = resolve
+    })
+  await at.clock.advance(5000)
+  await at.store.stopJob(job, at.clock.now())
+  answer(completed('done'))
+  await settle()
+  expect(await at.types()).toEqual(['job.watched', 'job.executing', 'job.unwatched'])
+  expect(at.poller.statusOf(job.id)).toBeNull()
+})
+
+test('a label that is set while a job is being looked at costs neither the label nor the look', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  let answer: (look: Look) => void = () => undefined
+  at.upstream.look = () =>
+    new Promise((resolve) => {
+      answer = resolve
+    })
+  await at.clock.advance(5000)
+  await at.store.registerJob(
+    { ...job, label: 'mine', tags: undefined, deadline: undefined },
+    at.clock.now(),
+  )
+  answer(completed('done'))
+  await settle()
+  expect(await at.types()).toEqual(['job.watched', 'job.executing', 'job.completed'])
+  expect((await at.store.findJob(job))?.label).toBe('mine')
+})
+
+test('a crash of a look is logged and the job is looked at again', async () => {
+  await using at = await ground()
+  at.upstream.look = () => {
+    throw new Error('a bug')
+  }
+  await at.watch('j1')
+  expect(await at.types()).toEqual(['job.watched'])
+  at.upstream.look = () => running('a')
+  await at.clock.advance(6000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+})
+
+test('after a restart all active jobs are due again, spread over their interval', async () => {
+  await using at = await ground()
+  for (let n = 0; n < 50; n += 1) {
+    await at.store.registerJob({ upstream: 'prod', jobid: `j${n}` }, at.clock.now())
+  }
+  await at.store.registerJob({ upstream: 'other', jobid: 'elsewhere' }, at.clock.now())
+  let draws = 0
+  const poller = createPoller(
+    {
+      store: at.store,
+      upstream: at.upstream,
+      clock: at.clock,
+      random: () => (draws++ % 50) / 50,
+      log: createLogger('silent'),
+    },
+    policy,
+  )
+  await poller.start()
+  await at.clock.advance(2400)
+  expect(at.upstream.asked.length).toBeGreaterThan(20)
+  expect(at.upstream.asked.length).toBeLessThan(30)
+  await at.clock.advance(2600)
+  expect(new Set(at.upstream.asked).size).toBe(50)
+  expect(at.upstream.asked).not.toContain('elsewhere')
+  await poller.stop()
+})
+
+test('stop waits for the looks in flight and begins no other', async () => {
+  await using at = await ground()
+  let answer: (look: Look) => void = () => undefined
+  at.upstream.look = () =>
+    new Promise((resolve) => {
+      answer = resolve
+    })
+  await at.watch('j1')
+  const stopped = at.poller.stop()
+  answer(running('a'))
+  await stopped
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+  await at.clock.advance(60_000)
+  expect(at.upstream.asked).toEqual(['j1'])
+})

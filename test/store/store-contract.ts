@@ -1,0 +1,22 @@
+import { describe } from 'vitest'
+import { eventCases } from './contract/events.ts'
+import { lifetimeCases } from './contract/lifetime.ts'
+import { listCases } from './contract/list.ts'
+import { lookCases } from './contract/looks.ts'
+import { outboxCases } from './contract/outbox.ts'
+import { registryCases } from './contract/registry.ts'
+import { walkCases } from './contract/walk.ts'
+import type { OpenStore } from './harness.ts'
+
+/** What every store keeps to, whatever it is made of. A backend that passes this works. */
+export function runStoreContract(name: string, open: OpenStore): void {
+  describe(name, () => {
+    registryCases(open)
+    lookCases(open)
+    eventCases(open)
+    listCases(open)
+    outboxCases(open)
+    lifetimeCases(open)
+    walkCases(open)
+  })
+}
