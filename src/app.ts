@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import type { Config, EndpointConfig, UpstreamConfig } from './config/load.ts'
 import type { Random } from './core/backoff.ts'
+import { AppError } from './core/errors.ts'
 import type { EventFilter } from './core/plan.ts'
 import { Secret } from './core/secret.ts'
 import { createDispatcher } from './dispatcher.ts'
@@ -110,7 +111,12 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     phase = 'starting'
     warnOfWhatIsMissing(config, log)
     const { host, port } = config.listen
-    await server.listen({ host, port })
+    await server.listen({ host, port }).catch((error: unknown) => {
+      const reason = (error as Error).message
+      throw new AppError('cannot_listen', `Cannot listen on ${host}:${port}: ${reason}`, {
+        cause: error,
+      })
+    })
     const address = server.server.address() as AddressInfo
     url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
     await Promise.all(pollers.map((poller) => poller.start()))

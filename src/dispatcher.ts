@@ -134,6 +134,9 @@ function createLane(
     const { id: deliveryId, attemptCount, event } = delivery
     if (isStopped()) return
     const result = await send(event, target)
+    // While stopping, connections are cut by us: such a failure is not held against the endpoint,
+    // and the delivery stays due.
+    if (isStopped() && result.error !== null) return
     const now = clock.now()
     const after = afterAttempt(attemptCount, result, policy, { now, random })
     if (after.pauseUntil !== null) pausedUntil = Math.max(pausedUntil, after.pauseUntil)

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { createProgram } from './cli/program.ts'
-import { DaemonUnreachable } from './client/errors.ts'
+import { safe } from './cli/output.ts'
+import { ClientError, DaemonUnreachable } from './client/errors.ts'
 import { AppError, UsageError } from './core/errors.ts'
 
 // Database, lock and backups are for the owner alone.
@@ -36,19 +37,26 @@ try {
   await program.parseAsync(process.argv)
 } catch (error) {
   process.exitCode = exitCodeOf(error)
-  // Commander has already said what is wrong with the words of the call.
-  if (!(error instanceof CommanderError)) stderr.write(`jobwatch: ${describe(error)}\n`)
+  const text = describe(error)
+  if (text !== null) stderr.write(`jobwatch: ${text}\n`)
 }
 
-/** 2: usage or configuration; 5: the daemon cannot be reached; 1: anything else. */
+/** 2: usage or configuration; 5: the daemon cannot be reached; 130: interrupted; 1: anything else. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof UsageError) return 2
-  return error instanceof DaemonUnreachable ? 5 : 1
+  if (error instanceof DaemonUnreachable) return 5
+  return stop.signal.aborted ? 130 : 1
 }
 
-function describe(error: unknown): string {
-  if (error instanceof AppError) return error.message
+/** What to tell the user; null when that has been done, or when it is the user who ended it. */
+function describe(error: unknown): string | null {
+  if (error instanceof CommanderError) return null
+  const isOurs =
+    error instanceof AppError || error instanceof ClientError || error instanceof DaemonUnreachable
+  // Parts of a message may come from outside: line by line nothing in it can steer the terminal.
+  if (isOurs) return error.message.split('\n').map(safe).join('\n')
+  if (stop.signal.aborted) return null
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 

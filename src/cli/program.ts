@@ -2,7 +2,11 @@ import { Command } from 'commander'
 import { version } from '../version.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDemoCommand } from './commands/demo.ts'
+import { addFollowCommand } from './commands/follow.ts'
+import { addJobCommand } from './commands/job.ts'
+import { addJobsCommand } from './commands/jobs.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addWatchCommand } from './commands/watch.ts'
 import type { DaemonIo } from './run-app.ts'
 
 /** The command line: every command, none run yet. */
@@ -19,5 +23,9 @@ export function createProgram(io: DaemonIo): Command {
   addServeCommand(program, io)
   addDemoCommand(program, io)
   addConfigCommand(program, io)
+  addWatchCommand(program, io)
+  addJobsCommand(program, io)
+  addJobCommand(program, io)
+  addFollowCommand(program, io)
   return program
 }

@@ -13,7 +13,7 @@ export async function runUntilStopped(
   { signal, hurry }: DaemonIo,
   onStarted: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  hurry.addEventListener('abort', app.hurry)
+  hurry.addEventListener('abort', () => app.hurry())
   try {
     await app.start()
     await onStarted()

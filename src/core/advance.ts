@@ -1,6 +1,6 @@
 import { addedMessages, diffStages, firstStages } from './diff.ts'
 import type { EventDraft, EventType } from './event.ts'
-import { isEnd, maxInlineResultBytes, maxListedMessages, messageView } from './job.ts'
+import { isEnd, maxInlineResultBytes, maxListedMessages, messageView, stateWord } from './job.ts'
 import type { Job, JobStatus, Outcome } from './job.ts'
 import type { Observation, Snapshot } from './observation.ts'
 import { outcomeOf, reasonOf } from './outcome.ts'
@@ -123,7 +123,10 @@ function utf8Length(text: string): number {
 
 function isNewStatus(before: Job, after: Job): boolean {
   if (before.status !== after.status) return true
-  return after.status === 'OTHER' && before.rawStatus !== after.rawStatus
+  return (
+    after.status === 'OTHER' &&
+    stateWord(before.rawStatus ?? '') !== stateWord(after.rawStatus ?? '')
+  )
 }
 
 function statusDraft(from: JobStatus | null, job: Job): EventDraft {

@@ -1,4 +1,5 @@
 import type { Change } from './event.ts'
+import { stateWord } from './job.ts'
 import type { Message, Stage } from './job.ts'
 import type { SeenStage } from './observation.ts'
 
@@ -103,7 +104,7 @@ function isBegun(state: Stage['state']): boolean {
 
 function isSameState(before: Stage, after: SeenStage): boolean {
   if (before.state !== after.state) return false
-  return after.state !== 'unknown' || before.rawState === after.rawState
+  return after.state !== 'unknown' || stateWord(before.rawState) === stateWord(after.rawState)
 }
 
 // JSON keeps the parts apart: no name can be written so that it runs into the next part.

@@ -31,6 +31,11 @@ export type StageState =
   | 'skipped'
   | 'unknown'
 
+/** A state's word without case and separators: `In Progress` and `IN_PROGRESS` are one word. */
+export function stateWord(raw: string): string {
+  return raw.toLowerCase().replace(/[\s_-]/g, '')
+}
+
 /** A named part of a job's progress; `occurrence` tells stages of the same name apart, from 1. */
 export interface Stage {
   readonly name: string
@@ -138,11 +143,15 @@ function operationTail(operation: string): string | null {
   return segments.length === 0 ? verb : `${verb} ${segments.join('/')}`
 }
 
+/** The last moment that RFC 3339 can write: its years have four digits. */
+const lastMomentMs = 253_402_300_799_999
+
 /** The moment of the deadline, or null while the job's start is unknown. */
 export function deadlineAt(job: Job): number | null {
   if (job.deadline === null) return null
-  if ('atMs' in job.deadline) return job.deadline.atMs
-  return job.startedAt === null ? null : job.startedAt + job.deadline.afterMs
+  if ('atMs' in job.deadline) return Math.min(job.deadline.atMs, lastMomentMs)
+  if (job.startedAt === null) return null
+  return Math.min(job.startedAt + job.deadline.afterMs, lastMomentMs)
 }
 
 /** RFC 3339 in UTC with milliseconds, or null. */

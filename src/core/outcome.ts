@@ -31,23 +31,30 @@ export function reasonOf(job: Ended, result: unknown): string | null {
 }
 
 const errorWords = new Set(['error', 'failed', 'failure'])
+const withWarnings = /with[\s_-]*warning/i
 
 function resultSaysError(result: unknown): boolean {
   if (!isRecord(result)) return false
-  const nested = result['operationResponse']
-  const words = [result['status'], isRecord(nested) ? nested['status'] : undefined]
-  if (words.some((word) => typeof word === 'string' && errorWords.has(word.toLowerCase()))) {
-    return true
-  }
+  if (statusWords(result).some((word) => errorWords.has(word.toLowerCase()))) return true
   const success = result['success']
   return success === false || (typeof success === 'string' && success.toLowerCase() === 'false')
 }
 
 function saysWarnings(stages: readonly Stage[], result: unknown): boolean {
-  if (stages.some((stage) => stage.state === 'warning')) return true
+  if (stages.some(({ state, rawState }) => state === 'warning' || withWarnings.test(rawState))) {
+    return true
+  }
   if (!isRecord(result)) return false
-  return [result['status'], result['state']].some(
-    (word) => typeof word === 'string' && /with[\s_-]*warning/i.test(word),
+  return [...statusWords(result), result['state']].some(
+    (word) => typeof word === 'string' && withWarnings.test(word),
+  )
+}
+
+/** What a result calls its own status, and that of the operation in it. */
+function statusWords(result: Record<string, unknown>): string[] {
+  const nested = result['operationResponse']
+  return [result['status'], isRecord(nested) ? nested['status'] : undefined].filter(
+    (word) => typeof word === 'string',
   )
 }
 

@@ -24,16 +24,24 @@ const duration = z.codec(z.string(), z.number(), {
   encode: (ms) => `${ms}ms`,
 })
 
+/** A deadline that far away has been mistyped, and much further no date could show it. */
+const maxDeadlineMs = 3650 * 86_400_000
+const timeWithZone = z.union([
+  z.iso.datetime({ offset: true }),
+  // Without seconds, as people type it.
+  z.iso.datetime({ offset: true, precision: -1 }),
+])
+
 const deadline = z.string().transform((text, ctx) => {
   const afterMs = parseDuration(text)
-  if (afterMs !== null) return { afterMs }
-  const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)
-  const atMs = isTime ? Date.parse(text) : NaN
-  if (!Number.isNaN(atMs)) return { atMs }
+  if (afterMs !== null && afterMs <= maxDeadlineMs) return { afterMs }
+  if (timeWithZone.safeParse(text).success) return { atMs: Date.parse(text) }
   ctx.issues.push({
     code: 'custom',
     input: text,
-    message: 'must be a time with a zone such as 2026-01-31T18:00:00Z, or a duration such as 2h',
+    message:
+      'must be a time with a zone such as 2026-01-31T18:00:00Z, ' +
+      'or a duration such as 2h, at most 3650d',
   })
   return z.NEVER
 })

@@ -1,5 +1,7 @@
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { maxHeaderSize, METHODS, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Scope } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
 import { HttpProblem, problemBody } from './problem.ts'
@@ -22,7 +24,8 @@ declare module 'fastify' {
 
 const maxBodyBytes = 1_048_576
 const requestTimeoutMs = 30_000
-const maxJobidLength = 200
+const problemType = 'application/problem+json; charset=utf-8'
+const securityHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
 /** The HTTP server, not yet listening. */
 export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
@@ -30,12 +33,22 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
-    routerOptions: { maxParamLength: maxJobidLength },
+    // Never reached: how long an id may be is said by the schemas, in an answer like any other.
+    routerOptions: { maxParamLength: maxHeaderSize },
     // While it stops, Fastify would answer 503, which ends a browser's EventSource for good.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
-    frameworkErrors: answerError,
+    // No hook has run for a path that cannot be decoded.
+    frameworkErrors: (error, request, reply) => {
+      try {
+        admit(request, reply, 'read')
+        answerError(error, request, reply)
+      } catch (refusal) {
+        answerError(refusal, request, reply)
+      }
+    },
+    clientErrorHandler: answerUnreadable,
   })
   app.decorateRequest('owner', '')
 
@@ -44,11 +57,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   acceptEmptyJson(app)
 
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
-    access.checkOrigin(request)
-    const { scope } = request.routeOptions.config
-    // Before the body is read, and for unknown paths too: those tell nothing without a token.
-    if (scope !== null) request.owner = access.authorize(request, scope ?? 'read')
+    admit(request, reply, request.routeOptions.config.scope)
     done()
   })
   app.addHook('preClose', (done) => {
@@ -78,9 +87,23 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   streamRoute(app, deps)
   healthRoutes(app, deps)
   pageRoute(app)
+  for (const method of allMethods) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
+  }
   for (const [url, methods] of [...methodsByPath]) refuseOtherMethods(app, url, methods)
   await app.ready()
   return app
+
+  /** Before the body is read, and for unknown paths too: those tell nothing without a token. */
+  function admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    scope: Scope | null | undefined,
+  ): void {
+    void reply.headers(securityHeaders)
+    access.checkOrigin(request)
+    if (scope !== null) request.owner = access.authorize(request, scope ?? 'read')
+  }
 
   function answerError(error: unknown, _: FastifyRequest, reply: FastifyReply): FastifyReply {
     const problem = toProblem(error)
@@ -88,7 +111,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     return reply
       .code(problem.status)
       .headers(problem.headers)
-      .type('application/problem+json; charset=utf-8')
+      .type(problemType)
       .send(JSON.stringify(problemBody(problem)))
   }
 }
@@ -106,7 +129,8 @@ function acceptEmptyJson(app: FastifyInstance): void {
   )
 }
 
-const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+/** All that Node's parser lets through; a CONNECT never comes to a route. */
+const allMethods = METHODS.filter((method) => method !== 'CONNECT')
 
 /** Fastify knows only 404 for a known path with another method. */
 function refuseOtherMethods(app: FastifyInstance, url: string, known: ReadonlySet<string>): void {
@@ -125,9 +149,43 @@ function refuseOtherMethods(app: FastifyInstance, url: string, known: ReadonlySe
   })
 }
 
+/** Answers what is no request at all, or one that takes too long; there is only the socket. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const problem = unreadable(error.code)
+  const body = JSON.stringify(problemBody(problem))
+  const headers = {
+    ...securityHeaders,
+    connection: 'close',
+    'content-type': problemType,
+    'content-length': Buffer.byteLength(body),
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const status = `${problem.status} ${STATUS_CODES[problem.status] ?? ''}`
+  socket.write(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
+  socket.destroySoon()
+}
+
+function unreadable(code: string | undefined): HttpProblem {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpProblem(408, 'request_timeout', 'The request did not come to its end in time')
+    case 'HPE_HEADER_OVERFLOW':
+      return new HttpProblem(431, 'headers_too_large', `Headers may have ${maxHeaderSize} bytes`)
+    default:
+      return new HttpProblem(400, 'bad_request', 'The request cannot be read: it is not HTTP/1.1')
+  }
+}
+
 function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error
   const { code, statusCode } = error as Partial<FastifyError>
+  if (code === 'FST_ERR_BAD_URL') {
+    return new HttpProblem(400, 'bad_request', 'The path is not percent-encoded as it should be')
+  }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     const detail = 'Send application/json, as curl --json does'
     return new HttpProblem(415, 'unsupported_media_type', detail)
@@ -139,7 +197,7 @@ function toProblem(error: unknown): HttpProblem {
     return new HttpProblem(
       statusCode,
       'bad_request',
-      'The request cannot be read: send one JSON value',
+      'The body cannot be read: send one JSON value',
     )
   }
   return new HttpProblem(

@@ -26,7 +26,7 @@ export interface Call {
 
 export interface AppOptions extends Pick<AppOverrides, 'clock' | 'random'> {
   /** Settings beside, or in place of, those below. */
-  readonly config?: object | ((simulator: Simulator) => object)
+  readonly config?: (simulator: Simulator) => object
 }
 
 /** Looks often, so that a test which waits for an event need not wait long. */
@@ -40,14 +40,15 @@ export function anUpstream(name: string, { root, username, password }: Simulator
 /**
  * The daemon in this process: one simulated upstream named `prod`, a fresh database, a free port.
  */
-export async function startApp({ config = {}, ...overrides }: AppOptions = {}) {
+export async function startApp({ config, ...overrides }: AppOptions = {}) {
   const folder = await temporaryFolder()
   const simulator = await startSimulator()
+  const database = join(folder.path, 'jobwatch.db')
   const settings = {
     listen: '127.0.0.1:0',
-    database: join(folder.path, 'jobwatch.db'),
+    database,
     upstreams: [anUpstream('prod', simulator)],
-    ...(typeof config === 'function' ? config(simulator) : config),
+    ...config?.(simulator),
   }
   let app = await startOne(settings, overrides)
   const { url } = app
@@ -55,7 +56,7 @@ export async function startApp({ config = {}, ...overrides }: AppOptions = {}) {
   return {
     simulator,
     folder: folder.path,
-    database: settings.database,
+    database,
     url,
     call: (path: string, options: Call = {}) => callApi(`${url}${path}`, options),
     post: (path: string, body: unknown) => callApi(`${url}${path}`, { method: 'POST', body }),
@@ -91,7 +92,7 @@ export async function callApi(
   const answer = await request(url, {
     method,
     headers: { ...(isJson && { 'content-type': 'application/json' }), ...headers },
-    body: isJson ? JSON.stringify(body) : (body ?? null),
+    body: typeof body === 'string' || body === undefined ? (body ?? null) : JSON.stringify(body),
   })
   const text = await answer.body.text()
   return {
@@ -99,7 +100,7 @@ export async function callApi(
     headers: answer.headers,
     text,
     get json(): unknown {
-      return JSON.parse(text)
+      return JSON.parse(text) as unknown
     },
   }
 }

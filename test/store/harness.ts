@@ -134,7 +134,7 @@ export class Ground {
   /** All times at which something of the endpoint is or becomes due. */
   async dueTimes(endpointId: number): Promise<readonly number[]> {
     const times: number[] = []
-    for (let after = -1; ; ) {
+    for (let after = -1; ;) {
       const next = await this.#store.nextDueAt({ endpointId, after })
       if (next === null) return times
       times.push(next)

@@ -1,5 +1,5 @@
 import type { JobStatus, Message, StageState } from '../../core/job.ts'
-import { maxMessageBytes } from '../../core/job.ts'
+import { maxMessageBytes, stateWord } from '../../core/job.ts'
 import type { SeenStage, Snapshot } from '../../core/observation.ts'
 
 /*
@@ -22,18 +22,18 @@ export function documentJobid(document: Json): string | null {
 
 /** Normalises a job document; `now` bounds what can be a time. Null when it has no status. */
 export function toSnapshot(document: Json, now: number): Snapshot | null {
-  const rawStatus = textOf(document['status'])
-  if (rawStatus === null) return null
+  const rawStatus = document['status']
+  if (typeof rawStatus !== 'string') return null
   const resource = document['resource']
   const startedAt = timeOf(document['starttime'], null, now)
   return {
     status: statusOf(rawStatus),
     rawStatus,
-    name: textOf(document['name']),
-    operation: textOf(document['operationURI']),
-    resource: isObject(resource) ? textOf(resource['name']) : textOf(resource),
-    username: textOf(document['username']),
-    requestId: textOf(document['requestID']),
+    name: filledTextOf(document['name']),
+    operation: filledTextOf(document['operationURI']),
+    resource: filledTextOf(isObject(resource) ? resource['name'] : resource),
+    username: filledTextOf(document['username']),
+    requestId: filledTextOf(document['requestID']),
     startedAt,
     endedAt: timeOf(document['endtime'], startedAt, now),
     updatedAt: timeOf(document['updatedtime'], startedAt, now),
@@ -87,7 +87,7 @@ const stateByWord = new Map(
 
 /** `In Progress`, `IN_PROGRESS` and `in-progress` are one state; unlisted words are `unknown`. */
 export function stageStateOf(raw: string): StageState {
-  return stateByWord.get(raw.toLowerCase().replace(/[\s_-]/g, '')) ?? 'unknown'
+  return stateByWord.get(stateWord(raw)) ?? 'unknown'
 }
 
 /** Stages of `progress`, else of `result`; null when the document says nothing about stages. */
@@ -105,8 +105,8 @@ function namedStages(entries: readonly unknown[]): readonly SeenStage[] {
   const stages: SeenStage[] = []
   for (const entry of entries) {
     if (!isObject(entry)) continue
-    const name = textOf(entry['name'])
-    if (name === null || name === '') continue
+    const name = filledTextOf(entry['name'])
+    if (name === null) continue
     const occurrence = (occurrences.get(name) ?? 0) + 1
     occurrences.set(name, occurrence)
     const rawState = textOf(entry['state']) ?? ''
@@ -169,4 +169,10 @@ export function timeOf(value: unknown, startedAt: number | null, now: number): n
 function textOf(value: unknown): string | null {
   if (typeof value === 'string') return value
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : null
+}
+
+/** An empty text says nothing. */
+function filledTextOf(value: unknown): string | null {
+  const text = textOf(value)
+  return text === '' ? null : text
 }

@@ -96,7 +96,11 @@ export function registryCases(open: OpenStore): void {
       ground.now += minute
       expect(await ground.store.stopJob(key, ground.now)).toBe(true)
 
-      expect(await ground.find(key)).toMatchObject({ state: 'stopped', label: 'Nightly', lastSeq: 2 })
+      expect(await ground.find(key)).toMatchObject({
+        state: 'stopped',
+        label: 'Nightly',
+        lastSeq: 2,
+      })
       const [, unwatched] = await ground.events()
       expect(unwatched).toMatchObject({ seq: 2, type: 'job.unwatched' })
       expect(unwatched && textOf(unwatched)).toMatchObject({
