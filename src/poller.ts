@@ -251,6 +251,7 @@ export function createPoller(
         const last = page.at(-1)
         if (last === undefined || page.length < startPageSize) break
         afterId = last.id
+        await nextTurn()
       }
       pump()
     },
@@ -279,6 +280,13 @@ export function createPoller(
       await queue.onIdle()
     },
   }
+}
+
+/** Lets others have the event loop between pages. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 /**
