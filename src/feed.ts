@@ -135,7 +135,7 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
         for (const event of page.events) push({ ...event, bytes: Buffer.from(eventFrame(event)) })
         head = page.through
         await serveAll()
-      } while (page.through < page.newest && !isClosing)
+      } while (page.through < page.newest && readers.size > 0)
     }
   }
 
@@ -274,6 +274,10 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
   return {
     async open({ from, asked, filter }, sink) {
       const bounds = await store.readBounds()
+      if (isClosing) {
+        sink.destroy()
+        return () => undefined
+      }
       epochs = bounds.epochs
       // Nobody was reading, so nobody kept the ring up to date: it begins anew at the head.
       if (readers.size === 0 && !isFilling) {

@@ -129,9 +129,11 @@ function classify(error: unknown): [RequestError, string] {
 /** The codes of an error, of its cause and of the errors it gathers, outermost first. */
 function codesOf(error: unknown, depth = 0): string[] {
   if (typeof error !== 'object' || error === null || depth > 3) return []
-  const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
+  const { name, code, cause, errors } = error as Record<string, unknown>
   return [
     ...(typeof code === 'string' ? [code] : []),
+    // The one error of undici that comes without its code.
+    ...(name === 'HTTPParserError' ? ['HPE_INVALID'] : []),
     ...codesOf(cause, depth + 1),
     ...(Array.isArray(errors) ? errors.flatMap((item) => codesOf(item, depth + 1)) : []),
   ]

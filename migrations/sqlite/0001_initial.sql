@@ -18,7 +18,7 @@ CREATE TABLE jobs (
   state           TEXT    NOT NULL CHECK (state IN ('active', 'ended', 'stopped', 'lost')),
   status          TEXT,
   snapshot        TEXT    NOT NULL,
-  search          TEXT    NOT NULL,  -- lower-cased label, title, operation, username, jobid
+  search          TEXT    NOT NULL,  -- label, title, operation, username, jobid in upper case
   label           TEXT,
   tags            TEXT    NOT NULL,  -- JSON array
   stall_after_ms  INTEGER,
@@ -35,7 +35,8 @@ CREATE INDEX jobs_by_watched ON jobs (watched_at, id);
 CREATE INDEX jobs_by_state ON jobs (state, watched_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, watched_at, id);
 CREATE INDEX jobs_by_upstream ON jobs (upstream, watched_at, id);
-CREATE INDEX jobs_active ON jobs (id) WHERE state = 'active';
+-- `state` leads although it is always the same: without it the planner takes jobs_by_state, and sorts.
+CREATE INDEX jobs_active ON jobs (state, id) WHERE state = 'active';
 
 -- The upstream's document of a job's last change, verbatim; apart, since it may be megabytes.
 CREATE TABLE documents (

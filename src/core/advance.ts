@@ -50,7 +50,7 @@ function nextSight(job: Job, snapshot: Snapshot, now: number): Advance {
   // While UNAVAILABLE the upstream cannot tell: what a reduced document leaves out is kept.
   const tellsStages = snapshot.stages !== null && snapshot.status !== 'UNAVAILABLE'
   const { stages, changes } = tellsStages
-    ? diffStages(job.stages, snapshot.stages ?? [], now)
+    ? diffStages(job.stages, snapshot.stages, now)
     : { stages: job.stages, changes: [] }
   const messages = snapshot.messages ?? job.messages
   const added = addedMessages(job.messages, messages)

@@ -33,13 +33,14 @@ export function createAccess({ tokens, publicUrl }: AccessRules): Access {
     digest: digest(token.reveal()),
     scopes: new Set(scopes),
   }))
-  const publicHost = publicUrl === undefined ? null : new URL(publicUrl).host.toLowerCase()
+  const publicName = publicUrl === undefined ? null : new URL(publicUrl).hostname
   const publicOrigin = publicUrl === undefined ? null : new URL(publicUrl).origin
 
   return {
     checkOrigin({ headers, raw }) {
       const host = (headers.host ?? '').toLowerCase()
-      if (tokens.length === 0 && host !== publicHost && !isLoopbackHost(host)) {
+      const name = host.replace(/:\d{1,5}$/, '')
+      if (tokens.length === 0 && name !== publicName && !isLoopbackName(name)) {
         throw new HttpProblem(
           403,
           'host_refused',
@@ -89,6 +90,6 @@ function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
 
-function isLoopbackHost(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])\.?(:\d{1,5})?$/.test(host)
+function isLoopbackName(name: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])\.?$/.test(name)
 }

@@ -64,6 +64,11 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     feed.close()
     done()
   })
+  // A connection kept for later would hold up the stop.
+  app.addHook('onSend', (_, reply, __, done) => {
+    if (feed.isClosing) void reply.header('connection', 'close')
+    done()
+  })
   app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request
     const { statusCode, elapsedTime } = reply
@@ -76,7 +81,8 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     answerError(new HttpProblem(404, 'not_found', 'There is nothing at this path'), request, reply),
   )
   const methodsByPath = new Map<string, Set<string>>()
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url, method, config }) => {
+    if (config?.scope === undefined) throw new Error(`${url} does not say who may call it`)
     const methods = methodsByPath.get(url) ?? new Set()
     for (const item of [method].flat()) methods.add(item)
     methodsByPath.set(url, methods)
@@ -170,14 +176,13 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
 }
 
 function unreadable(code: string | undefined): HttpProblem {
-  switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HttpProblem(408, 'request_timeout', 'The request did not come to its end in time')
-    case 'HPE_HEADER_OVERFLOW':
-      return new HttpProblem(431, 'headers_too_large', `Headers may have ${maxHeaderSize} bytes`)
-    default:
-      return new HttpProblem(400, 'bad_request', 'The request cannot be read: it is not HTTP/1.1')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new HttpProblem(408, 'request_timeout', 'The request did not come to its end in time')
   }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new HttpProblem(431, 'headers_too_large', `Headers may have ${maxHeaderSize} bytes`)
+  }
+  return new HttpProblem(400, 'bad_request', 'The request cannot be read: it is not HTTP/1.1')
 }
 
 function toProblem(error: unknown): HttpProblem {

@@ -56,7 +56,7 @@ test('scheduling, moving and taking out in any order leaves what a sorted list w
       const items = Array.from({ length: 31 }, (_, name) => anItem(name))
       const model = new Map<number, number>()
       for (const { name, dueAt } of steps) {
-        const item = items[name] as Item
+        const item = items[name] ?? anItem(name)
         if (dueAt === null) {
           heap.remove(item)
           model.delete(name)

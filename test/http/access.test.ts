@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
 import { writeFile } from 'node:fs/promises'
@@ -347,6 +348,18 @@ describe('health', () => {
       const answer = await app.call(path)
       expect(answer.status).toBe(200)
     }
+  })
+
+  test('a database that cannot be written makes it unready, in words, but leaves it alive', async () => {
+    await using app = await startApp()
+    const other = new Database(app.database)
+    other.exec('BEGIN IMMEDIATE')
+    const unready = await app.call('/readyz')
+    expect(unready.status).toBe(503)
+    expect(unready.json).toMatchObject({ reasons: [expect.stringMatching(/database/) as string] })
+    expect((await app.call('/healthz')).status).toBe(200)
+    other.close()
+    expect((await app.call('/readyz')).status).toBe(200)
   })
 
   test('an upstream that is down does not make it unready', async () => {

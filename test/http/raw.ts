@@ -10,11 +10,21 @@ export async function openSocket(url: string): Promise<Socket> {
   return socket
 }
 
-/** Sends the text and resolves with everything that came back until the server closed. */
-export async function exchange(url: string, text: string): Promise<string> {
+/**
+ * Sends the text and resolves with everything that came back until the server closed, or until it
+ * is enough.
+ */
+export async function exchange(
+  url: string,
+  text: string,
+  isEnough: (answer: string) => boolean = () => false,
+): Promise<string> {
   const socket = await openSocket(url)
   let answer = ''
-  socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    answer += chunk
+    if (isEnough(answer)) socket.destroy()
+  })
   // A server that refuses early may reset what it has not read.
   socket.on('error', () => undefined)
   socket.write(text)

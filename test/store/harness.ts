@@ -42,14 +42,14 @@ export function temporaryFolder(): string {
 /** A store in a place of its own, a clock that stands still, and the moves that tests make. */
 export class Ground {
   readonly #open: OpenStore
-  readonly #place: string
+  readonly place: string
   #store: Store
   /** Epoch ms; the tests move it. */
   now = noon
 
   private constructor(open: OpenStore, place: string, store: Store) {
     this.#open = open
-    this.#place = place
+    this.place = place
     this.#store = store
   }
 
@@ -68,7 +68,7 @@ export class Ground {
   async reopen(): Promise<void> {
     await this.#store.close()
     const now = () => this.now
-    this.#store = await this.#open({ place: this.#place, overtakeMs, now })
+    this.#store = await this.#open({ place: this.place, overtakeMs, now })
   }
 
   async register(jobid: string, fields: Partial<Registration> = {}): Promise<Job> {

@@ -14,7 +14,11 @@ import { anAnswer, envelopes, gatewayPage, signInPage } from './answers.ts'
 const jobid = 'j-1'
 const document = { jobid, status: 'EXECUTING', username: 'siteadmin' }
 
-function lookAt(body: unknown, fields: Partial<HttpAnswer> = {}, known: string | null = null): Look {
+function lookAt(
+  body: unknown,
+  fields: Partial<HttpAnswer> = {},
+  known: string | null = null,
+): Look {
   return classifyJobAnswer(anAnswer(body, fields), { jobid, known, now: noon })
 }
 
@@ -408,18 +412,18 @@ test.each<[string, string, string[]]>([
     'j3hto1f8c3v6xroxh93mhejrmcaakiq1d',
     ['seen', 'seen', 'seen', 'missing'],
   ],
-  [
-    '28-body-of-another-job',
-    'j9c3dc934-211b-4e4a-b312-ce70e477b314',
-    ['seen', 'protocol', 'seen'],
-  ],
+  ['28-body-of-another-job', 'j9c3dc934-211b-4e4a-b312-ce70e477b314', ['seen', 'protocol', 'seen']],
 ])('the answers of the trace %s are told apart', (name, watched, kinds) => {
   const file = new URL(`../fixtures/traces/${name}.json`, import.meta.url)
   const entries = JSON.parse(readFileSync(file, 'utf8')) as readonly Entry[]
   const [first] = entries
   const id = watched === '' ? (first?.body as { jobid: string }).jobid : watched
   const looks = entries.map(({ httpStatus, body }) =>
-    classifyJobAnswer(anAnswer(body, { status: httpStatus }), { jobid: id, known: null, now: noon }),
+    classifyJobAnswer(anAnswer(body, { status: httpStatus }), {
+      jobid: id,
+      known: null,
+      now: noon,
+    }),
   )
   expect(looks.map(kindOf)).toEqual(kinds)
 })
@@ -429,7 +433,10 @@ test('no answer is too odd, and only a document of the job is taken for one', ()
     anyJson.map((value) => JSON.stringify(value)),
     anyText,
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-    fc.dictionary(fc.constantFrom('jobid', 'jobId', 'status', 'error', 'code', 'messages'), anyJson),
+    fc.dictionary(
+      fc.constantFrom('jobid', 'jobId', 'status', 'error', 'code', 'messages'),
+      anyJson,
+    ),
   )
   const answer = fc.record({
     body,

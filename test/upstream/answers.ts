@@ -5,10 +5,9 @@ export function anAnswer(body: unknown, fields: Partial<HttpAnswer> = {}): HttpA
   return {
     status: 200,
     headers: {},
-    body:
-      body instanceof Buffer
-        ? body
-        : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+    body: Buffer.isBuffer(body)
+      ? body
+      : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     error: null,
     detail: 'ok',
     ...fields,

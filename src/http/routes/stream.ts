@@ -46,9 +46,7 @@ export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: Api
       }
       openByOwner.set(owner, open + 1)
       let leave = (): void => undefined
-      let isGone = false
-      request.raw.socket.once('close', () => {
-        isGone = true
+      reply.raw.once('close', () => {
         leave()
         const left = (openByOwner.get(owner) ?? 1) - 1
         if (left > 0) openByOwner.set(owner, left)
@@ -57,7 +55,7 @@ export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: Api
       const sink = beginStream(request, reply)
       try {
         leave = await feed.open(feedRequest, sink)
-        if (isGone) leave()
+        if (request.raw.socket.destroyed) leave()
       } catch (error) {
         log.error({ err: error }, 'feed.open_failed')
         sink.destroy()
@@ -85,13 +83,14 @@ function beginStream(request: FastifyRequest, reply: FastifyReply): FeedSink {
   socket.setNoDelay(true)
   socket.setKeepAlive(true, idleSocketMs)
   // Node's timer looks at what the socket has taken, so a slow reader is not an idle one.
-  socket.setTimeout(idleSocketMs, () => {
+  raw.setTimeout(idleSocketMs, () => {
     socket.destroy()
   })
   raw.on('error', () => {
     socket.destroy()
   })
-  raw.writeHead(200, streamHeaders)
+  // The connection ends with its stream: kept for later it would hold up the stop of the daemon.
+  raw.writeHead(200, { ...streamHeaders, connection: 'close' })
   raw.flushHeaders()
   return {
     write: (chunk) => raw.write(chunk),

@@ -1,11 +1,14 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { Job, JobKey } from '../../core/job.ts'
 import type { ActiveJob, JobPosition, JobQuery } from '../store.ts'
-import { fromJob, jobColumns, toJob } from './rows.ts'
+import { fromJob, jobColumns, searchable, toJob } from './rows.ts'
 import type { JobRow } from './rows.ts'
 
-/** A search by text or tag looks at so many rows before it lets others have the event loop. */
+/** A search looks at so many rows before it lets others have the event loop. */
 const windowSize = 500
+/** The filters that have an index, the one that most likely leaves the fewest jobs first. */
+const indexedFilters = ['status', 'state', 'upstream'] as const
+type IndexedFilter = (typeof indexedFilters)[number]
 
 /** The registry of jobs in the database. What writes must run in a unit of the writer. */
 export class JobTable {
@@ -92,42 +95,42 @@ export class JobTable {
     return this.#selectDocument.get(jobid, upstream) ?? null
   }
 
-  /** The next jobs of a list, newest first, and where it goes on; `done` when nothing is left. */
+  /**
+   * The next jobs of a list, newest first, and where it goes on; `done` when nothing is left. One
+   * filter picks the index; what the others ask for is sought row by row, since a statement that
+   * looked for a rare combination would hold the event loop until it had found a page.
+   */
   window(
-    { state, status, upstream, tag, text, limit }: JobQuery,
+    { status, state, upstream, tag, text, limit }: JobQuery,
     before: JobPosition | null,
   ): { jobs: readonly Job[]; last: JobPosition | null; done: boolean } {
-    const isSearch = tag !== undefined || text !== undefined
+    const asked = { status, state, upstream }
+    const [leading, ...others] = indexedFilters.filter((column) => asked[column] !== undefined)
+    const isSearch = others.length > 0 || tag !== undefined || text !== undefined
     const size = isSearch ? windowSize : limit
-    const rows = this.#listStatement({ state, status, upstream }, before !== null).all({
-      state,
-      status,
-      upstream,
+    const rows = this.#listStatement(leading, before !== null).all({
+      ...asked,
       watchedAt: before?.watchedAt,
       id: before?.id,
       size,
     })
-    const needle = text?.toLowerCase()
+    const needle = text === undefined ? undefined : searchable(text)
     const found = rows.filter(
       (row) =>
+        others.every((column) => row[column] === asked[column]) &&
         (needle === undefined || row.search.includes(needle)) &&
         (tag === undefined || (JSON.parse(row.tags) as string[]).includes(tag)),
     )
     const last = rows.at(-1)
     return {
-      jobs: found.map(toJob),
+      jobs: found.slice(0, limit).map(toJob),
       last: last === undefined ? null : { watchedAt: last.watched_at, id: last.id },
       done: rows.length < size,
     }
   }
 
-  #listStatement(
-    filters: Pick<JobQuery, 'state' | 'status' | 'upstream'>,
-    goesOn: boolean,
-  ): Statement<unknown[], JobRow> {
-    const conditions = (['state', 'status', 'upstream'] as const)
-      .filter((column) => filters[column] !== undefined)
-      .map((column) => `${column} = @${column}`)
+  #listStatement(filter: IndexedFilter | undefined, goesOn: boolean): Statement<unknown[], JobRow> {
+    const conditions = filter === undefined ? [] : [`${filter} = @${filter}`]
     if (goesOn) conditions.push('(watched_at, id) < (@watchedAt, @id)')
     const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
     const sql = `SELECT id, ${jobColumns.join(', ')} FROM jobs ${where}

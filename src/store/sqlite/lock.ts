@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3'
+import { existsSync, realpathSync } from 'node:fs'
 import { AppError } from '../../core/errors.ts'
 
 /** Gives the lock back. */
@@ -11,7 +12,8 @@ export type Unlock = () => void
  * (sqlite.org/howtocorrupt.html, 2.2).
  */
 export function takeLock(databaseFile: string): Unlock {
-  const file = `${databaseFile}.lock`
+  // Beside the file itself: a link to it must not lead to another lock.
+  const file = `${existsSync(databaseFile) ? realpathSync(databaseFile) : databaseFile}.lock`
   const db = new Database(file, { timeout: 0 })
   try {
     db.pragma('journal_mode = DELETE')

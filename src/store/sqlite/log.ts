@@ -28,9 +28,7 @@ export class EventLog {
     this.#selectNewest = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
       .pluck()
-    this.#selectOldest = db
-      .prepare<[], number>('SELECT seq FROM events ORDER BY seq LIMIT 1')
-      .pluck()
+    this.#selectOldest = db.prepare<[], number | null>('SELECT min(seq) FROM events').pluck()
     this.#selectLastOfJob = db
       .prepare<[string, string], number>(
         'SELECT seq FROM events WHERE jobid = ? AND upstream = ? ORDER BY seq DESC LIMIT 1',
@@ -102,7 +100,7 @@ export class EventLog {
       through = event.seq
       if (!matches(event)) continue
       events.push(event)
-      bytes += event.text.length
+      bytes += Buffer.byteLength(event.text)
       if (events.length === limit || bytes >= maxBytes) return { events, through, newest }
     }
     return { events, through: examined === maxExamined ? through : Math.max(newest, after), newest }

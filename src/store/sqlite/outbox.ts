@@ -154,13 +154,13 @@ function prepareStatements(db: Database) {
         WHERE state = 'pending' AND endpoint_id = ?`,
     ),
     pauseEndpoint: db.prepare<[number, number]>(
-      'UPDATE endpoints SET paused_until = ? WHERE id = ?',
+      'UPDATE endpoints SET paused_until = max(coalesce(paused_until, 0), ?) WHERE id = ?',
     ),
     selectDue: db.prepare<[number, number, number], DueRow>(
       `SELECT d.id, d.attempt_count, e.seq, e.type, e.upstream, e.jobid, e.tags, e.text
          FROM deliveries AS d JOIN events AS e ON e.seq = d.seq
         WHERE d.state = 'pending' AND d.endpoint_id = ? AND d.due_at <= ?
-        ORDER BY d.due_at LIMIT ?`,
+        ORDER BY d.due_at, d.id LIMIT ?`,
     ),
     selectNextDue: db
       .prepare<[number, number], number>(

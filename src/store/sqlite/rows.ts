@@ -156,8 +156,11 @@ function toDeadline(row: JobRow): Job['deadline'] {
 
 /** What a search for text looks into. */
 function searchText(job: Job): string {
-  return [job.label, titleOf(job), job.operation, job.username, job.jobid]
-    .filter((part) => part !== null)
-    .join('\n')
-    .toLowerCase()
+  const parts = [job.label, titleOf(job), job.operation, job.username, job.jobid]
+  return searchable(parts.filter((part) => part !== null).join('\n'))
+}
+
+/** Text without its case. Not in lower case: there the Greek sigma depends on the letter after it. */
+export function searchable(text: string): string {
+  return text.toUpperCase()
 }

@@ -1,3 +1,4 @@
+import type { Database } from 'better-sqlite3'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -33,7 +34,13 @@ export function openSqliteStore({ file, overtakeMs, now }: SqliteStoreOptions): 
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const unlock = takeLock(file)
   try {
-    return createStore(file, overtakeMs, now, unlock)
+    const db = openDatabase(file)
+    try {
+      return createStore(db, overtakeMs, now, unlock)
+    } catch (error) {
+      db.close()
+      throw error
+    }
   } catch (error) {
     unlock()
     throw error
@@ -41,21 +48,21 @@ export function openSqliteStore({ file, overtakeMs, now }: SqliteStoreOptions): 
 }
 
 function createStore(
-  file: string,
+  db: Database,
   overtakeMs: number,
   now: () => number,
   unlock: () => void,
 ): Store {
-  const db = openDatabase(file)
   migrate(db, readMigrations(), now())
   const log = new EventLog(db, now())
   const jobs = new JobTable(db)
   const outbox = new Outbox(db, log, plan, overtakeMs)
   const listeners: (() => void)[] = []
-  let hasNewEvents = false
+  let announced = log.newest()
   const writer = new Writer(db, () => {
-    if (!hasNewEvents) return
-    hasNewEvents = false
+    const newest = log.newest()
+    if (newest === announced) return
+    announced = newest
     for (const listener of listeners) listener()
   })
 
@@ -64,7 +71,6 @@ function createStore(
     if (drafts.length === 0) return job
     const heads = log.append(job, drafts, at)
     outbox.owe(heads, at)
-    hasNewEvents = true
     return { ...job, lastSeq: heads.at(-1)?.seq ?? job.lastSeq }
   }
 

@@ -19,7 +19,8 @@ export function classifyJobAnswer(
   { jobid, known, now }: { jobid: string; known: string | null; now: number },
 ): Look {
   const text = completeText(answer)
-  if (typeof text !== 'string') return text
+  // What the head of an answer asks for counts also when its body cannot be read.
+  if (typeof text !== 'string') return classifyHead(answer, now) ?? text
   const isOk = answer.status === 200
   // Most looks end here: nothing is parsed that was parsed before.
   const fingerprint = fingerprintOf(text)
@@ -29,7 +30,7 @@ export function classifyJobAnswer(
   const refusal = classifyError(answer, body, now)
   if (refusal !== null) return refusal
   if (!isObject(body)) return failed('protocol', 'the answer is not a JSON object')
-  if (Object.keys(body).length === 0) return { outcome: 'missing', detail: 'the answer is empty' }
+  if (Object.keys(body).length === 0) return missing('the answer is empty')
 
   const answered = documentJobid(body)
   if (answered === null) return failed('protocol', 'the answer is no job document: it has no jobid')
@@ -46,56 +47,74 @@ export function classifyError(
   answer: HttpAnswer,
   body: unknown,
   now: number,
-): Failed | { outcome: 'missing'; detail: string } | null {
+): Failed | Missing | null {
   const { status } = answer
+  const refusal = classifyHead(answer, now)
+  if (refusal !== null) return refusal
   const envelope = isObject(body) ? errorEnvelope(body) : null
-  const retryAfterMs = parseRetryAfter(headerOf(answer, 'retry-after'), now, maxRetryAfterMs)
-  if (status === 429 || (status === 503 && retryAfterMs !== null)) {
-    return failed('throttled', `the upstream asks for patience (HTTP ${status})`, retryAfterMs)
-  }
-  if (status !== null && status >= 300 && status < 400) return redirected(answer)
-  if (envelope !== null) return classifyEnvelope(envelope, status)
+  if (envelope !== null) return classifyEnvelope(envelope, status, retryAfterOf(answer, now))
   if (body === undefined) return classifyNoJson(answer)
-  if (status === 404) return { outcome: 'missing', detail: 'HTTP 404' }
+  if (status === 404) return missing('HTTP 404')
   if (status === 403) return failed('denied', 'access is denied (HTTP 403)')
   if (status === 401) return failed('auth', 'the token is not accepted (HTTP 401)')
   return status === 200 ? null : failed('transient', `HTTP ${status ?? 0}`)
 }
 
+/** What status and headers say, whatever the body is. */
+function classifyHead(answer: HttpAnswer, now: number): Failed | null {
+  const { status } = answer
+  const retryAfterMs = retryAfterOf(answer, now)
+  if (status === 429 || (status === 503 && retryAfterMs !== null)) {
+    return failed('throttled', `the upstream asks for patience (HTTP ${status})`, retryAfterMs)
+  }
+  return status !== null && status >= 300 && status < 400 ? redirected(answer) : null
+}
+
+function retryAfterOf(answer: HttpAnswer, now: number): number | null {
+  return parseRetryAfter(headerOf(answer, 'retry-after'), now, maxRetryAfterMs)
+}
+
 interface Envelope {
   readonly code: number | null
-  readonly message: string
+  readonly texts: readonly string[]
 }
 
 function errorEnvelope(body: Readonly<Record<string, unknown>>): Envelope | null {
   const { error } = body
   if (isObject(error)) {
-    return { code: codeOf(error['code']), message: lineOf(error['message'], error['details']) }
+    return { code: codeOf(error['code']), texts: textsOf(error['message'], error['details']) }
   }
-  if (typeof error === 'string') return { code: codeOf(body['code']), message: lineOf(error) }
+  if (typeof error === 'string') return { code: codeOf(body['code']), texts: textsOf(error) }
   const isAdminEnvelope = documentJobid(body) === null && body['status'] === 'error'
   if (!isAdminEnvelope) return null
-  return { code: codeOf(body['code']), message: lineOf(body['messages'], body['message']) }
+  return { code: codeOf(body['code']), texts: textsOf(body['messages'], body['message']) }
 }
 
 function classifyEnvelope(
-  { code, message }: Envelope,
+  { code, texts }: Envelope,
   status: number | null,
-): Failed | { outcome: 'missing'; detail: string } {
+  retryAfterMs: number | null,
+): Failed | Missing {
   const effective = code ?? (status === 200 ? null : status)
-  const said = `${message === '' ? 'an error without a message' : message} (code ${effective ?? 'none'})`
+  const [message = 'an error without a message'] = texts
+  const said = `${message.trim().slice(0, 300)} (code ${effective ?? 'none'})`
   switch (effective) {
     case 401:
     case 498:
     case 499:
       return failed('auth', said)
-    case 403:
+    case 403: {
       // Seen while an upgrade runs; any other 403 is about the account's privileges.
-      return failed(/upgrade in progress/i.test(message) ? 'transient' : 'denied', said)
+      const isUpgrade = texts.some((text) => /upgrade in progress/i.test(text))
+      return failed(isUpgrade ? 'transient' : 'denied', said)
+    }
     case 404:
-      return { outcome: 'missing', detail: said }
+      return missing(said)
     case 429:
-      return failed('throttled', said)
+      return failed('throttled', said, retryAfterMs)
+    case 503:
+      return failed(retryAfterMs === null ? 'transient' : 'throttled', said, retryAfterMs)
+    case null:
     default:
       return failed('transient', said)
   }
@@ -104,19 +123,25 @@ function classifyEnvelope(
 function classifyNoJson({ status, body }: HttpAnswer): Failed {
   const isSignIn = /<html/i.test(body.toString('latin1', 0, 2048)) && isSignInPage(body)
   if (isSignIn) return failed('auth', `a sign-in page came instead of JSON (HTTP ${status ?? 0})`)
-  if (status !== 200) return failed('transient', `HTTP ${status ?? 0}, without JSON`)
+  if (!isSuccess(status)) return failed('transient', `HTTP ${status ?? 0}, without JSON`)
   return failed('protocol', `not JSON (${body.length} bytes)`)
 }
 
+// As words of their own: "redesigning" and "the catalog in use" are no sign-ins.
+const signInWords =
+  /(?<![a-z])(?:login|log[\s_-]in(?![a-z])|sign[\s_-]?in(?![a-z]))|oauth2\/authorize/i
+
 function isSignInPage(body: Buffer): boolean {
-  return /sign[\s_-]?in|log[\s_-]?in|oauth2\/authorize/i.test(body.toString('latin1', 0, 65_536))
+  return signInWords.test(body.toString('latin1', 0, 65_536))
 }
 
 /** A redirect is never followed: it would carry the token elsewhere. */
 function redirected(answer: HttpAnswer): Failed {
   const location = headerOf(answer, 'location') ?? ''
+  const base = 'http://relative.invalid'
+  const { host, pathname } = new URL(URL.canParse(location, base) ? location : '/', base)
+  const isSignIn = /oauth/i.test(pathname) || signInWords.test(host + pathname)
   const origin = URL.canParse(location) ? new URL(location).origin : 'another place'
-  const isSignIn = /sign[\s_-]?in|login|oauth/i.test(location)
   return failed(
     isSignIn ? 'auth' : 'protocol',
     `redirected to ${origin} (HTTP ${answer.status ?? 0})`,
@@ -129,11 +154,14 @@ function completeText(answer: HttpAnswer): string | Failed {
     return failed('protocol', answer.detail)
   }
   if (answer.error !== null) return failed('transient', answer.detail)
-  const encoding = headerOf(answer, 'content-encoding')
-  if (encoding !== undefined && encoding !== 'identity') {
-    return failed('protocol', `the answer is compressed (${encoding.slice(0, 20)}), unasked`)
+  // Of an error answer the status says enough, whatever its page is written in.
+  if (isSuccess(answer.status)) {
+    const encoding = headerOf(answer, 'content-encoding')
+    if (encoding !== undefined && encoding !== 'identity') {
+      return failed('protocol', `the answer is compressed (${encoding.slice(0, 20)}), unasked`)
+    }
+    if (!isUtf8(answer.body)) return failed('protocol', 'the answer is not UTF-8')
   }
-  if (!isUtf8(answer.body)) return failed('protocol', 'the answer is not UTF-8')
   const text = answer.body.toString('utf8')
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
@@ -153,12 +181,21 @@ function codeOf(value: unknown): number | null {
   return typeof number === 'number' && Number.isInteger(number) ? number : null
 }
 
-function lineOf(...values: unknown[]): string {
-  for (const value of values) {
-    const text = Array.isArray(value) ? (value as unknown[])[0] : value
-    if (typeof text === 'string' && text.trim() !== '') return text.trim().slice(0, 300)
-  }
-  return ''
+/** The texts among these values and in the lists among them, without blank ones. */
+function textsOf(...values: unknown[]): string[] {
+  return values
+    .flat()
+    .filter((value): value is string => typeof value === 'string' && value.trim() !== '')
+}
+
+function isSuccess(status: number | null): boolean {
+  return status !== null && status >= 200 && status < 300
+}
+
+type Missing = Extract<Look, { outcome: 'missing' }>
+
+function missing(detail: string): Missing {
+  return { outcome: 'missing', detail: oneLine(detail) }
 }
 
 export function failed(
@@ -166,5 +203,10 @@ export function failed(
   detail: string,
   retryAfterMs: number | null = null,
 ): Failed {
-  return { outcome: 'failed', failure, detail, retryAfterMs }
+  return { outcome: 'failed', failure, detail: oneLine(detail), retryAfterMs }
+}
+
+/** Details quote what the upstream says, which may be of many lines. */
+function oneLine(text: string): string {
+  return text.replace(/[\s\p{Cc}]+/gu, ' ')
 }

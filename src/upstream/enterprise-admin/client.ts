@@ -84,12 +84,16 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     return isStaleConnection ? sendRequest(dispatcher, clock, request) : answer
   }
 
-  async function lookOnce(jobid: string, known: string | null): Promise<Look & { token?: string }> {
+  async function lookOnce(
+    jobid: string,
+    known: string | null,
+  ): Promise<{ look: Look; token: string | null }> {
     const answer = await tokens.get()
-    if (answer.outcome !== 'token') return answer
+    if (answer.outcome !== 'token') return { look: answer, token: null }
+    const { token } = answer
     const url = new URL(`${root}/jobs/${encodeURIComponent(jobid)}?f=json`)
-    const look = classifyJobAnswer(await get(url, answer.token), { jobid, known, now: clock.now() })
-    return { ...look, token: answer.token }
+    const look = classifyJobAnswer(await get(url, token), { jobid, known, now: clock.now() })
+    return { look: withoutToken(look, token), token }
   }
 
   return {
@@ -99,11 +103,11 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     async fetchJob(jobid, known) {
       // An id with dots or slashes would lead to another resource.
       if (!jobidPattern.test(jobid)) throw new Error(`jobid ${jobid} cannot stand in a path`)
-      const look = await lookOnce(jobid, known)
+      const { look, token } = await lookOnce(jobid, known)
       const isRefusedToken = look.outcome === 'failed' && look.failure === 'auth'
-      if (!isRefusedToken || look.token === undefined || !tokens.canRenew) return look
-      tokens.refuse(look.token)
-      return lookOnce(jobid, known)
+      if (!isRefusedToken || token === null || !tokens.canRenew) return look
+      tokens.refuse(token)
+      return (await lookOnce(jobid, known)).look
     },
     jobidOf(url) {
       const { pathname } = url
@@ -113,4 +117,9 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     },
     close: () => dispatcher.destroy(),
   }
+}
+
+/** An upstream may quote the token that it refuses, and details are shown to everyone. */
+function withoutToken(look: Look, token: string): Look {
+  return 'detail' in look ? { ...look, detail: look.detail.replaceAll(token, '[secret]') } : look
 }

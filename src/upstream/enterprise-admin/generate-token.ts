@@ -41,7 +41,7 @@ export function classifyTokenAnswer(
   if (refusal === null) return failed('protocol', 'no token: the answer holds none')
   if (refusal.outcome === 'missing') return failed('protocol', 'no token: no such address')
   // `Unable to generate token`, code 400: the credentials are wrong.
-  const isWrong = /code 400\)$/.test(refusal.detail)
+  const isWrong = refusal.detail.endsWith('(code 400)')
   return {
     ...refusal,
     failure: isWrong ? 'auth' : refusal.failure,

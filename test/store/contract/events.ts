@@ -26,7 +26,7 @@ function isGlobOf(glob: string, type: string): boolean {
     const rests = Array.from({ length: type.length + 1 }, (_, n) => type.slice(n))
     return rests.some((rest) => isGlobOf(glob.slice(1), rest))
   }
-  return glob[0] === type[0] && isGlobOf(glob.slice(1), type.slice(1))
+  return type.startsWith(glob.charAt(0)) && isGlobOf(glob.slice(1), type.slice(1))
 }
 
 /** A log of several jobs at two upstreams with all sorts of events. */

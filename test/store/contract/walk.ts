@@ -151,7 +151,7 @@ export function walkCases(open: OpenStore): void {
   describe('whatever happens', () => {
     test('numbers, chains and the order of deliveries hold', { timeout: 120_000 }, async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 40 }), async (steps) => {
+        fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 60 }), async (steps) => {
           const ground = await Ground.create(open)
           const model = new Model()
           await sync(ground, model, [0, 1, 2])
@@ -161,7 +161,7 @@ export function walkCases(open: OpenStore): void {
           }
           await ground.store.close()
         }),
-        { numRuns: 60 },
+        { numRuns: 100 },
       )
     })
   })
