@@ -108,6 +108,9 @@ export function sendRequest(
 
 const dnsCodes = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME'])
 const resetCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED'])
+/** Node's own, and OpenSSL's words for what is wrong with a certificate. */
+const tlsCodes =
+  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_|UNABLE_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/
 const timeoutCodes = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 
 /** Error texts of Node can quote URLs and header values, so only the code is passed on. */
@@ -116,7 +119,7 @@ function classify(error: unknown): [RequestError, string] {
   const code = codes[0] ?? 'unknown error'
   if (codes.some((item) => dnsCodes.has(item)))
     return ['dns', `the name does not resolve (${code})`]
-  const tlsCode = codes.find((item) => /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_|UNABLE_)/.test(item))
+  const tlsCode = codes.find((item) => tlsCodes.test(item))
   if (tlsCode !== undefined) return ['tls', `the certificate or TLS was not accepted (${tlsCode})`]
   if (codes.some((item) => timeoutCodes.has(item))) return ['timeout', `no connection (${code})`]
   if (codes.some((item) => resetCodes.has(item))) return ['reset', `the connection broke (${code})`]

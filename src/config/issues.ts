@@ -7,8 +7,9 @@ export function describeIssues(error: z.ZodError, schema: z.ZodType): string[] {
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(schema, issue.path)
     return issue.keys.map((key) => {
+      // Through a union the key itself may be known, but to another branch than this one.
+      const known = keysAt(schema, issue.path).filter((candidate) => candidate !== key)
       const path = pathText([...issue.path, key])
       const near = nearest(key, known)
       return near === null

@@ -128,7 +128,7 @@ export function progressOf(stages: readonly Stage[]): { done: number; total: num
 
 /** A line for people: the label, else name and resource, else the tail of the operation, else the id. */
 export function titleOf(job: Job): string {
-  if (job.label !== null) return job.label
+  if (job.label) return job.label
   if (job.name !== null) return job.resource === null ? job.name : `${job.name} ${job.resource}`
   const tail = job.operation === null ? null : operationTail(job.operation)
   return tail ?? job.jobid

@@ -9,6 +9,8 @@ export interface TokenSource {
   get(): Promise<TokenAnswer>
   /** Says that the upstream refused this token; the next `get` asks for another, if there can be one. */
   refuse(token: string): void
+  /** Says that the upstream took this token. */
+  accept(token: string): void
   /** False when a refused token will never be replaced. */
   readonly canRenew: boolean
 }
@@ -18,6 +20,7 @@ export function staticToken(token: string): TokenSource {
   return {
     get: () => Promise.resolve({ outcome: 'token', token, expiresAt: null }),
     refuse: () => undefined,
+    accept: () => undefined,
     canRenew: false,
   }
 }
@@ -32,50 +35,85 @@ export interface RenewedTokenOptions {
 /** A token is renewed when this part of its life is left, but never before half of it is over. */
 const renewalMarginMs = 60_000
 
+interface Held {
+  readonly token: string
+  readonly renewAt: number
+  readonly expiresAt: number
+}
+
 /**
  * A token that is asked for when needed: one request serves everyone who waits, it is renewed
- * before it expires and after a refusal, and a failed renewal is forgotten after a pause.
+ * before it expires and after a refusal, and a failed renewal is forgotten after a pause, in which
+ * a token that is still good goes on being used. When a fresh token is refused as well, asking for
+ * more would only lock the account: that pauses too.
  */
 export function renewedToken({ request, now, pauseMs }: RenewedTokenOptions): TokenSource {
-  let current: { token: string; renewAt: number } | null = null
+  let held: Held | null = null
   let pending: Promise<TokenAnswer> | null = null
   let failures = 0
-  let failure: { answer: Failed; until: number } | null = null
+  let refusals = 0
+  let pause: { answer: Failed; until: number } | null = null
+
+  function fail(answer: Failed): void {
+    failures += 1
+    pause = { answer, until: now() + Math.max(pauseMs(failures), answer.retryAfterMs ?? 0) }
+  }
 
   async function renew(): Promise<TokenAnswer> {
     const answer = await request()
-    if (answer.outcome === 'token') {
-      failures = 0
-      failure = null
-      current = { token: answer.token, renewAt: renewalTime(answer.expiresAt, now()) }
-    } else {
-      failures += 1
-      const pause = Math.max(pauseMs(failures), answer.retryAfterMs ?? 0)
-      failure = { answer, until: now() + pause }
+    if (answer.outcome !== 'token') {
+      fail(answer)
+      return heldAnswer() ?? answer
     }
+    const expiresAt = answer.expiresAt ?? Infinity
+    held = { token: answer.token, expiresAt, renewAt: renewalTime(expiresAt, now()) }
+    pause = null
+    if (refusals === 0) failures = 0
     return answer
+  }
+
+  function heldAnswer(): TokenAnswer | null {
+    if (held === null || now() >= held.expiresAt) return null
+    return { outcome: 'token', token: held.token, expiresAt: held.expiresAt }
   }
 
   return {
     canRenew: true,
     get() {
-      if (current !== null && now() < current.renewAt) {
-        return Promise.resolve({ outcome: 'token', token: current.token, expiresAt: null })
+      const good = heldAnswer()
+      const isPaused = pause !== null && now() < pause.until
+      if (good !== null && held !== null && (isPaused || now() < held.renewAt)) {
+        return Promise.resolve(good)
       }
-      if (failure !== null && now() < failure.until) return Promise.resolve(failure.answer)
+      if (pause !== null && isPaused) return Promise.resolve(pause.answer)
       pending ??= renew().finally(() => {
         pending = null
       })
       return pending
     },
     refuse(token) {
-      if (current?.token === token) current = null
+      if (held?.token !== token) return
+      held = null
+      refusals += 1
+      if (refusals > 1) fail(refusedAgain)
+    },
+    accept(token) {
+      if (held?.token !== token) return
+      refusals = 0
+      failures = 0
     },
   }
 }
 
-function renewalTime(expiresAt: number | null, now: number): number {
-  if (expiresAt === null) return Infinity
+const refusedAgain: Failed = {
+  outcome: 'failed',
+  failure: 'auth',
+  detail: 'a fresh token is refused like the one before it',
+  retryAfterMs: null,
+}
+
+function renewalTime(expiresAt: number, now: number): number {
+  if (expiresAt === Infinity) return Infinity
   const life = Math.max(0, expiresAt - now)
   return expiresAt - Math.min(renewalMarginMs, life / 2)
 }

@@ -57,7 +57,8 @@ function pathsOf(schema: z.core.$ZodType, path = ''): Set<string> {
   }
   if (schema instanceof z.ZodArray) return pathsOf(schema.def.element, `${path}[]`)
   if (schema instanceof z.ZodDiscriminatedUnion) {
-    return new Set(schema.def.options.flatMap((option) => [...pathsOf(option, path)]))
+    const options = schema.def.options as readonly z.core.$ZodType[]
+    return new Set(options.flatMap((option) => [...pathsOf(option, path)]))
   }
   if (!(schema instanceof z.ZodObject)) return new Set()
   return new Set(

@@ -137,7 +137,40 @@ describe('a refused token', () => {
   })
 })
 
+describe('fresh tokens that are refused one after another', () => {
+  test('are asked for ever less often, until one is taken', async () => {
+    const { clock, source, get, requests } = anEndpoint()
+    await get()
+    source.refuse('T1')
+    await get()
+    source.refuse('T2')
+    expect(tokenOf(await source.get())).toBe('auth')
+    await clock.advance(1000)
+    expect(tokenOf(await get())).toBe('T3')
+    source.refuse('T3')
+    await clock.advance(1999)
+    expect(tokenOf(await source.get())).toBe('auth')
+    expect(requests()).toBe(3)
+    await clock.advance(1)
+    expect(tokenOf(await get())).toBe('T4')
+    source.accept('T4')
+    source.refuse('T4')
+    expect(tokenOf(await get())).toBe('T5')
+    expect(requests()).toBe(5)
+  })
+})
+
 describe('a renewal that failed', () => {
+  test('leaves the old token in use while that is good', async () => {
+    const { clock, source, get } = anEndpoint()
+    await get()
+    await clock.advance(59 * minute)
+    expect(tokenOf(await get(refusal))).toBe('T1')
+    expect(tokenOf(await source.get())).toBe('T1')
+    await clock.advance(minute)
+    expect(tokenOf(await get())).toBe('T3')
+  })
+
   test('is what everyone who waited is told, and all until the pause is over', async () => {
     const { clock, source, answer, requests } = anEndpoint()
     const waiters = Array.from({ length: 200 }, () => source.get())

@@ -63,7 +63,8 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           timeoutMs,
           maxBytes: maxTokenBytes,
         })
-        return classifyTokenAnswer(answer, { expirationMs, now: clock.now() })
+        const given = classifyTokenAnswer(answer, { expirationMs, now: clock.now() })
+        return without(password, given)
       },
       now: () => clock.now(),
       pauseMs: (failures) => exponential(failures, tokenPauseMs, maxTokenPauseMs),
@@ -93,7 +94,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const { token } = answer
     const url = new URL(`${root}/jobs/${encodeURIComponent(jobid)}?f=json`)
     const look = classifyJobAnswer(await get(url, token), { jobid, known, now: clock.now() })
-    return { look: withoutToken(look, token), token }
+    return { look: without(token, look), token }
   }
 
   return {
@@ -104,10 +105,16 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       // An id with dots or slashes would lead to another resource.
       if (!jobidPattern.test(jobid)) throw new Error(`jobid ${jobid} cannot stand in a path`)
       const { look, token } = await lookOnce(jobid, known)
-      const isRefusedToken = look.outcome === 'failed' && look.failure === 'auth'
-      if (!isRefusedToken || token === null || !tokens.canRenew) return look
+      if (token === null) return look
+      if (!isRefused(look)) {
+        tokens.accept(token)
+        return look
+      }
       tokens.refuse(token)
-      return (await lookOnce(jobid, known)).look
+      if (!tokens.canRenew) return look
+      const again = await lookOnce(jobid, known)
+      if (again.token !== null) tokens[isRefused(again.look) ? 'refuse' : 'accept'](again.token)
+      return again.look
     },
     jobidOf(url) {
       const { pathname } = url
@@ -119,7 +126,12 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   }
 }
 
-/** An upstream may quote the token that it refuses, and details are shown to everyone. */
-function withoutToken(look: Look, token: string): Look {
-  return 'detail' in look ? { ...look, detail: look.detail.replaceAll(token, '[secret]') } : look
+function isRefused(look: Look): boolean {
+  return look.outcome === 'failed' && look.failure === 'auth'
+}
+
+/** An upstream may quote the secret that it refuses, and details are shown to everyone. */
+function without<T extends object>(secret: string, answer: T): T {
+  if (!('detail' in answer) || typeof answer.detail !== 'string') return answer
+  return { ...answer, detail: answer.detail.replaceAll(secret, '[secret]') }
 }
