@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { parse as parseYaml, stringify as stringifyYaml, YAMLParseError } from 'yaml'
+import { LineCounter, parseDocument, stringify as stringifyYaml, visit } from 'yaml'
+import type { Document } from 'yaml'
 import { z } from 'zod'
 import { UsageError } from '../core/errors.ts'
 import { environmentConfig } from './environment.ts'
@@ -56,12 +57,46 @@ function readConfigFile(named: string | undefined): string | null {
 }
 
 function parseText(text: string, file: string): unknown {
-  try {
-    return parseYaml(text)
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error
-    throw new UsageError('config_syntax', `${file} is not valid YAML: ${error.message}`)
+  const lines = new LineCounter()
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'error',
+  })
+  const [fault] = [...document.errors, ...document.warnings, ...danglingAliases(document)]
+  if (fault !== undefined) {
+    const { line, col } = lines.linePos(fault.pos[0])
+    throw badYaml(`${file}, line ${line}, column ${col}`, fault.message)
   }
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw badYaml(file, (error as Error).message)
+  }
+}
+
+/** The parser's messages quote the file after a colon; what is quoted may be a secret. */
+function badYaml(place: string, message: string): UsageError {
+  const [what = ''] = message.split(':')
+  return new UsageError(
+    'config_syntax',
+    `${place}: this is not valid YAML: ${what}. A text that holds special characters wants quotes.`,
+  )
+}
+
+/** A text that begins with `*`, such as a password, is taken for an alias. */
+function danglingAliases(document: Document): { message: string; pos: readonly [number] }[] {
+  const found: { message: string; pos: readonly [number] }[] = []
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return
+      found.push({
+        message: 'There is nothing that this alias stands for',
+        pos: [alias.range?.[0] ?? 0],
+      })
+    },
+  })
+  return found
 }
 
 /** Fills in the defaults that follow from other settings. */

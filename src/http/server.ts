@@ -60,8 +60,10 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     admit(request, reply, request.routeOptions.config.scope)
     done()
   })
+  const closeUnused = trackUnused(app, () => feed.isClosing)
   app.addHook('preClose', (done) => {
     feed.close()
+    closeUnused()
     done()
   })
   // A connection kept for later would hold up the stop.
@@ -119,6 +121,26 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
       .headers(problem.headers)
       .type(problemType)
       .send(JSON.stringify(problemBody(problem)))
+  }
+}
+
+/**
+ * Browsers open connections in advance. To Node one that has asked nothing yet is busy, and its
+ * `close` waits for it; the answer closes them all.
+ */
+function trackUnused(app: FastifyInstance, isClosing: () => boolean): () => void {
+  const unused = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    if (isClosing()) {
+      socket.destroy()
+      return
+    }
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  app.server.on('request', ({ socket }) => unused.delete(socket))
+  return () => {
+    for (const socket of unused) socket.destroy()
   }
 }
 

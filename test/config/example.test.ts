@@ -57,12 +57,12 @@ function pathsOf(schema: z.core.$ZodType, path = ''): Set<string> {
   }
   if (schema instanceof z.ZodArray) return pathsOf(schema.def.element, `${path}[]`)
   if (schema instanceof z.ZodDiscriminatedUnion) {
-    const options = schema.def.options as readonly z.core.$ZodType[]
-    return new Set(options.flatMap((option) => [...pathsOf(option, path)]))
+    return new Set(schema.def.options.flatMap((option) => [...pathsOf(option, path)]))
   }
   if (!(schema instanceof z.ZodObject)) return new Set()
+  const shape = schema.def.shape as Readonly<Record<string, z.core.$ZodType>>
   return new Set(
-    Object.entries(schema.def.shape).flatMap(([key, value]) => {
+    Object.entries(shape).flatMap(([key, value]) => {
       const at = path === '' ? key : `${path}.${key}`
       return [at, ...pathsOf(value, at)]
     }),

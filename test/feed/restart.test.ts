@@ -70,8 +70,21 @@ describe('the stop of the daemon', () => {
   })
 
   test(
+    'waits for no connection that was opened in advance, as browsers do',
+    { timeout: 15_000 },
+    async () => {
+      await using app = await startApp({ config: () => ({ shutdownTimeout: '1h' }) })
+      const spare = await openSocket(app.url)
+      const closed = once(spare.resume(), 'close')
+      await app.call('/healthz')
+      await app.stop()
+      await closed
+    },
+  )
+
+  test(
     'waits for no connection that its client would keep for later',
-    { timeout: 5000 },
+    { timeout: 15_000 },
     async () => {
       await using app = await startApp({ config: () => ({ shutdownTimeout: '1h' }) })
       const agent = new Agent({ keepAlive: true })
@@ -101,7 +114,10 @@ describe('the stop of the daemon', () => {
     socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
     socket.on('error', () => undefined)
     const { host } = new URL(app.url)
-    // The daemon knows of the request, but not yet that it is one for the stream.
+    socket.write(`HEAD /healthz HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    await once(socket, 'data')
+    answer = ''
+    // A connection in use, and half of a request: the daemon does not know yet what it is for.
     socket.write(`GET /v1/events/stream HTTP/1.1\r\nHost: ${host}\r\n`)
     await app.call('/healthz')
     const stopped = app.stop()
@@ -221,7 +237,9 @@ describe('a log that was pruned', () => {
     const page = (await app.call('/v1/events?after=3')).json
     expect(page).toEqual({ items: [], next: 10, newest: 10, oldest: null, gap: true })
     using behind = await openFeed(stream(app), { headers: { 'last-event-id': app.ids[2] ?? '' } })
-    expect((await behind.hello()).hello.id).toBe(app.ids[9])
+    const { hello } = await behind.hello()
+    expect(hello.id).toBe(app.ids[9])
+    expect(JSON.parse(hello.data ?? '')).toMatchObject({ newest: 0, oldest: null })
     expect((await behind.frame()).event).toBe('feed.gap')
     using atHead = await openFeed(stream(app, '?after=10'))
     await atHead.hello()

@@ -156,6 +156,15 @@ describe('tokens', () => {
     expect((await accepted.hello()).hello.event).toBe('feed.hello')
   })
 
+  test('the places for streams are counted for each token', async () => {
+    await using app = await startWithTokens({ feed: { maxStreams: 1 } })
+    const stream = `${app.url}/v1/events/stream`
+    using first = await openFeed(stream, { headers: reader })
+    using second = await openFeed(stream, { headers: reader })
+    using other = await openFeed(stream, { headers: writer })
+    expect([first.status, second.status, other.status]).toEqual([200, 429, 200])
+  })
+
   test('with tokens any Host is fine: the token is what counts', async () => {
     await using app = await startWithTokens()
     const headers = { ...reader, host: 'whatever.example:1234' }

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import { createHash } from 'node:crypto'
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
@@ -103,28 +103,31 @@ test('each migration is applied once and written down', () => {
   expect(contentOf(db)).toEqual(content)
 })
 
-test.each(migrations)('$name starts from the schema before it and keeps its rows', (migration) => {
-  const db = aDatabase()
-  const before = migrations.filter(({ number }) => number < migration.number)
-  migrate(db, before, noon)
-  const rows = rowsUnder[migration.number - 1]
-  if (rows !== undefined) db.exec(rows)
-  const counts = rowCounts(db, tableNames(db))
+test.each(migrations.map((migration) => [migration.name, migration] as const))(
+  '%s starts from the schema before it and keeps its rows',
+  (_, migration) => {
+    const db = aDatabase()
+    const before = migrations.filter(({ number }) => number < migration.number)
+    migrate(db, before, noon)
+    const rows = rowsUnder[migration.number - 1]
+    if (rows !== undefined) db.exec(rows)
+    const counts = rowCounts(db, tableNames(db))
 
-  migrate(db, [...before, migration], noon)
-  expect(rowCounts(db, Object.keys(counts))).toEqual(counts)
-  expect(db.pragma('foreign_key_check')).toEqual([])
-  expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
+    migrate(db, [...before, migration], noon)
+    expect(rowCounts(db, Object.keys(counts))).toEqual(counts)
+    expect(db.pragma('foreign_key_check')).toEqual([])
+    expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
 
-  // The rows that the migration after this one will start from.
-  const own = rowsUnder[migration.number]
-  if (own === undefined) throw new Error(`rowsUnder has no rows as ${migration.name} has them`)
-  const fresh = aDatabase()
-  migrate(fresh, [...before, migration], noon)
-  fresh.exec(own)
-  expect(fresh.pragma('foreign_key_check')).toEqual([])
-  expect(Object.values(rowCounts(fresh, tableNames(fresh)))).not.toContain(0)
-})
+    // The rows that the migration after this one will start from.
+    const own = rowsUnder[migration.number]
+    if (own === undefined) throw new Error(`rowsUnder has no rows as ${migration.name} has them`)
+    const fresh = aDatabase()
+    migrate(fresh, [...before, migration], noon)
+    fresh.exec(own)
+    expect(fresh.pragma('foreign_key_check')).toEqual([])
+    expect(Object.values(rowCounts(fresh, tableNames(fresh)))).not.toContain(0)
+  },
+)
 
 test('a store opens what an earlier schema was filled with', async () => {
   const file = join(temporaryFolder(), 'jobwatch.db')
@@ -251,9 +254,23 @@ test('a file that is no database is refused and stays as it was', () => {
   const file = join(folder, 'jobwatch.db')
   const text = 'This is a letter, and no database at all.\n'.repeat(100)
   writeFileSync(file, text)
-  expect(() => openSqliteStore({ file, overtakeMs, now: () => noon })).toThrow()
+  const refusal = refusalOf(() => openSqliteStore({ file, overtakeMs, now: () => noon }))
+  expect(refusal).toMatchObject({ code: 'database_unusable' })
+  expect(String(refusal)).toContain(`${file} cannot be opened: file is not a database`)
   expect(readFileSync(file, 'utf8')).toBe(text)
   expect(readdirSync(folder).sort()).toEqual(['jobwatch.db', 'jobwatch.db.lock'])
+})
+
+test('a path where no file can be is refused by name', () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'file'), '')
+  for (const file of [folder, join(folder, 'file', 'jobwatch.db')]) {
+    const refusal = refusalOf(() => openSqliteStore({ file, overtakeMs, now: () => noon }))
+    expect(refusal).toMatchObject({ code: 'database_unusable' })
+    expect(String(refusal)).toContain(`The database ${file} cannot be opened: `)
+    // Beside a folder that was taken for a database.
+    rmSync(`${folder}.lock`, { force: true })
+  }
 })
 
 test('a copy of a database that was closed in order is whole in its one file', async () => {

@@ -1,8 +1,10 @@
 import { describe } from 'vitest'
+import { attemptCases } from './contract/attempts.ts'
 import { eventCases } from './contract/events.ts'
 import { lifetimeCases } from './contract/lifetime.ts'
 import { listCases } from './contract/list.ts'
 import { lookCases } from './contract/looks.ts'
+import { orderCases } from './contract/order.ts'
 import { outboxCases } from './contract/outbox.ts'
 import { registryCases } from './contract/registry.ts'
 import { walkCases } from './contract/walk.ts'
@@ -16,6 +18,8 @@ export function runStoreContract(name: string, open: OpenStore): void {
     eventCases(open)
     listCases(open)
     outboxCases(open)
+    orderCases(open)
+    attemptCases(open)
     lifetimeCases(open)
     walkCases(open)
   })

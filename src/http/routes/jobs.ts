@@ -60,10 +60,11 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
   })
 
   app.get('/v1/jobs/:jobid', { config: { scope: 'read' } }, async (request, reply) => {
-    // First the position, then the job: what happens in between is shown and told, never missed.
     const bounds = await store.readBounds()
     const job = await oneJob(request.params, request.query)
-    void reply.header(cursorHeader, positionId(bounds.newest, bounds))
+    // Should the job have changed in between, what is shown is already after that event.
+    const shown = Math.max(bounds.newest, job.lastSeq ?? 0)
+    void reply.header(cursorHeader, positionId(shown, bounds))
     return answer(job)
   })
 

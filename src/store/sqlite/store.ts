@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { AppError } from '../../core/errors.ts'
 import type { EventDraft } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
 import { plan } from '../../core/plan.ts'
@@ -30,7 +31,21 @@ export interface SqliteStoreOptions {
 }
 
 /** Opens the database file, brings its schema up to date and keeps others off it until `close`. */
-export function openSqliteStore({ file, overtakeMs, now }: SqliteStoreOptions): Store {
+export function openSqliteStore(options: SqliteStoreOptions): Store {
+  try {
+    return openLocked(options)
+  } catch (error) {
+    if (error instanceof AppError || !(error instanceof Error && 'code' in error)) throw error
+    // SQLite does not say which file it means.
+    throw new AppError(
+      'database_unusable',
+      `The database ${options.file} cannot be opened: ${error.message}`,
+      { cause: error },
+    )
+  }
+}
+
+function openLocked({ file, overtakeMs, now }: SqliteStoreOptions): Store {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const unlock = takeLock(file)
   try {
