@@ -60,10 +60,17 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
   const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
   const pollers = upstreams.map((upstream, index) => {
-    const settings = config.upstreams[index]?.polling
+    const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
-    const { interval, maxInterval, concurrency, rate } = settings
-    const policy = { intervalMs: interval, maxIntervalMs: maxInterval, concurrency, rate }
+    const { polling, lostAfter, stallAfter } = settings
+    const policy = {
+      intervalMs: polling.interval,
+      maxIntervalMs: polling.maxInterval,
+      concurrency: polling.concurrency,
+      rate: polling.rate,
+      lostAfterMs: lostAfter,
+      stallAfterMs: stallAfter,
+    }
     return createPoller({ store, upstream, clock, random, log }, policy)
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })

@@ -1,18 +1,21 @@
 import PQueue from 'p-queue'
 import type { Clock } from './clock.ts'
-import { advance } from './core/advance.ts'
+import { advance, judgedFrom } from './core/advance.ts'
+import type { LifePolicy } from './core/advance.ts'
 import type { Random } from './core/backoff.ts'
 import { DueHeap } from './core/heap.ts'
 import type { Due } from './core/heap.ts'
-import type { Job, JobKey } from './core/job.ts'
-import type { Problem } from './core/observation.ts'
+import type { Job, JobKey, JobState } from './core/job.ts'
+import { forgetful } from './core/memory.ts'
+import type { Memory } from './core/memory.ts'
+import type { Observation, Problem } from './core/observation.ts'
 import { nextPollAt } from './core/schedule.ts'
 import type { PollPolicy } from './core/schedule.ts'
 import type { Logger } from './log.ts'
-import type { ActiveJob, Store } from './store/store.ts'
+import type { PolledJob, Store } from './store/store.ts'
 import type { Look, Upstream } from './upstream/upstream.ts'
 
-export interface PollingPolicy extends PollPolicy {
+export interface PollingPolicy extends PollPolicy, LifePolicy {
   /** Requests in flight, at most. */
   readonly concurrency: number
   /** Requests per second, at most, spread evenly. */
@@ -20,7 +23,7 @@ export interface PollingPolicy extends PollPolicy {
 }
 
 export interface PollerDeps {
-  readonly store: Pick<Store, 'listActive' | 'findJob' | 'commitLook'>
+  readonly store: Pick<Store, 'listPolled' | 'findJob' | 'commitLook'>
   readonly upstream: Upstream
   readonly clock: Clock
   readonly random: Random
@@ -38,8 +41,8 @@ export interface PollStatus {
 export interface Poller {
   /** Takes up all active jobs of the store, their first looks spread over an interval. */
   start(): Promise<void>
-  /** Looks at a job at once, and from then on whenever it is due. */
-  watch(job: ActiveJob): void
+  /** Looks at a job at once and from then on whenever it is due; known ones keep their schedule. */
+  watch(job: PolledJob): void
   unwatch(jobId: number): void
   statusOf(jobId: number): PollStatus | null
   /** Begins no more looks; resolves when those in flight are done. */
@@ -49,6 +52,11 @@ export interface Poller {
 /** A watched job in memory. Mutable, since there may be a hundred thousand of them. */
 interface Entry extends JobKey, Due {
   readonly id: number
+  state: JobState
+  looksLeft: number
+  memory: Memory
+  /** Until then a look that shows nothing new needs no job to be read. */
+  judgedFrom: number
   fingerprint: string | null
   quiet: number
   failures: number
@@ -58,6 +66,7 @@ interface Entry extends JobKey, Due {
 }
 
 const startPageSize = 1000
+const unconfirmed = 'COMPLETED, but the document does not look finished: looking again'
 /** A commit that met a changed job is tried again with the job as it is now. */
 const maxCommitTries = 5
 
@@ -109,7 +118,7 @@ export function createPoller(
     if (isStopped() || entries.get(entry.id) !== entry) return
     let retryAfterMs: number | null = null
     try {
-      const seen = await upstream.fetchJob(entry.jobid, entry.fingerprint)
+      const seen = await upstream.fetchJob(entry.jobid, isPlain(entry) ? entry.fingerprint : null)
       // Stopped, or stopped and watched anew, while the request was under way.
       if (entries.get(entry.id) !== entry) return
       retryAfterMs = await takeIn(entry, seen)
@@ -122,9 +131,17 @@ export function createPoller(
       const isWatched = entries.get(entry.id) === entry
       if (isWatched && !isStopped()) {
         const now = clock.now()
-        schedule.schedule(entry, nextPollAt(entry, policy, { now, random, retryAfterMs }))
+        const { confirming } = entry.memory
+        const dueAt = nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
+        if (dueAt === null) forget(entry)
+        else schedule.schedule(entry, dueAt)
       }
     }
+  }
+
+  /** True while an unchanged document means that nothing at all is to be done. */
+  function isPlain({ state, memory, judgedFrom: from }: Entry): boolean {
+    return state === 'active' && memory.confirming === 0 && clock.now() < from
   }
 
   /** Writes what a look changed; returns how long the upstream wants to be left alone. */
@@ -133,18 +150,23 @@ export function createPoller(
     switch (seen.outcome) {
       case 'same':
         noteSuccess(entry, now)
+        entry.memory = forgetful
         entry.quiet += 1
         return null
       case 'seen':
-        await commit(entry, seen, now)
+        await commit(entry, seen, seen.document, now)
         entry.fingerprint = seen.fingerprint
+        if (entry.memory.confirming === 0) noteSuccess(entry, now)
+        else noteProblem(entry, 'unconfirmed', unconfirmed, now)
         return null
       case 'missing':
-        noteProblem(entry, 'missing', seen.detail, now)
-        entry.quiet += 1
+        await commit(entry, seen, null, now)
+        // A job that ended is never lost: what is answered about it then means nothing.
+        if (entry.state !== 'ended') noteProblem(entry, 'missing', seen.detail, now)
         return null
       case 'failed':
-        noteProblem(entry, seen.failure, seen.detail, now)
+        if (!isPlain(entry)) await commit(entry, seen, null, now)
+        if (entry.state !== 'ended') noteProblem(entry, seen.failure, seen.detail, now)
         entry.failures += 1
         if (seen.failure === 'throttled' && seen.retryAfterMs !== null) pause(seen.retryAfterMs)
         return seen.retryAfterMs
@@ -153,24 +175,29 @@ export function createPoller(
 
   async function commit(
     entry: Entry,
-    seen: Extract<Look, { outcome: 'seen' }>,
+    observation: Observation,
+    document: string | null,
     now: number,
   ): Promise<void> {
     for (let attempt = 1; attempt <= maxCommitTries; attempt += 1) {
       const before = await store.findJob(entry)
-      if (before?.state !== 'active') {
+      if (before === null || before.state === 'stopped') {
         forget(entry)
         return
       }
-      const { job, drafts } = advance(before, seen, now)
+      const { job, memory, drafts } = advance(before, entry.memory, observation, now, policy)
       if (job !== before) {
-        const result = await store.commitLook({ job, drafts, document: seen.document, at: now })
+        const result = await store.commitLook({ job, drafts, document, at: now })
         if (result.outcome === 'conflict') continue
         logChange(result.job, drafts.length)
-        if (result.job.state !== 'active') forget(entry)
       }
-      noteSuccess(entry, now)
+      entry.memory = memory
+      entry.state = job.state
+      entry.looksLeft = job.looksLeft
+      entry.judgedFrom = judgedFrom(job, policy)
       entry.quiet = drafts.length > 0 ? 0 : entry.quiet + 1
+      // An ended job keeps nothing in memory but its place in the schedule.
+      if (job.state === 'ended') entry.fingerprint = null
       return
     }
     throw new Error(`the job changed ${maxCommitTries} times while one look was written`)
@@ -220,11 +247,17 @@ export function createPoller(
     entries.delete(entry.id)
   }
 
-  function add({ id, upstream: name, jobid }: ActiveJob, dueAt: number): void {
+  function add(job: PolledJob, dueAt: number): void {
+    const { id, upstream: name, jobid, state, looksLeft } = job
     const entry: Entry = {
       id,
       upstream: name,
       jobid,
+      state,
+      looksLeft,
+      memory: forgetful,
+      // Known once the job has been read.
+      judgedFrom: 0,
       fingerprint: null,
       quiet: 0,
       failures: 0,
@@ -238,15 +271,22 @@ export function createPoller(
     schedule.schedule(entry, dueAt)
   }
 
+  /** After a restart active jobs are due within an interval; the others keep their slow pace. */
+  function firstLookAt({ state, looksLeft }: PolledJob, now: number): number {
+    if (state === 'active') return now + Math.floor(random() * policy.intervalMs)
+    const history = { state, looksLeft, confirming: 0, quiet: 0, failures: 0 }
+    return nextPollAt(history, policy, { now, random, retryAfterMs: null }) ?? now
+  }
+
   return {
     async start() {
       let afterId = 0
       for (;;) {
-        const page = await store.listActive({ afterId, limit: startPageSize })
+        const page = await store.listPolled({ afterId, limit: startPageSize })
         const now = clock.now()
         for (const job of page) {
           if (job.upstream !== upstream.name || entries.has(job.id)) continue
-          add(job, now + Math.floor(random() * policy.intervalMs))
+          add(job, firstLookAt(job, now))
         }
         const last = page.at(-1)
         if (last === undefined || page.length < startPageSize) break
@@ -257,8 +297,14 @@ export function createPoller(
     },
     watch(job) {
       const known = entries.get(job.id)
-      if (known === undefined) add(job, clock.now())
-      else if (!known.inFlight) schedule.schedule(known, clock.now())
+      if (known?.state === job.state) {
+        // Its deadline may be another one now.
+        known.judgedFrom = 0
+        return
+      }
+      // What is in flight for the old entry is then not taken in.
+      if (known !== undefined) forget(known)
+      add(job, clock.now())
       pump()
     },
     unwatch(jobId) {

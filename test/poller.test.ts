@@ -13,7 +13,10 @@ const policy: PollingPolicy = {
   intervalMs: 5000,
   maxIntervalMs: 20_000,
   concurrency: 4,
-  rate: 10_000,
+  // The queue keeps its rate by the real clock: it must not be the one to wait for.
+  rate: 1_000_000,
+  lostAfterMs: 60_000,
+  stallAfterMs: 7_200_000,
 }
 
 /** A deployment whose looks the test decides, one after another; the last one stays. */
@@ -126,14 +129,141 @@ test('what makes no event is still in the job after the look', async () => {
   expect(await at.types()).toEqual(['job.watched', 'job.executing'])
 })
 
-test('an ended job is looked at no more', async () => {
+test('an ended job is looked at after 6 and 20 intervals, and then no more', async () => {
   await using at = await ground()
   at.upstream.look = () => completed('done')
   const job = await at.watch('j1')
-  await at.clock.advance(600_000)
-  expect(at.upstream.asked).toEqual(['j1'])
+  await at.clock.advance(29_999)
+  expect(at.upstream.asked).toHaveLength(1)
+  await at.clock.advance(1)
+  expect(at.upstream.asked).toHaveLength(2)
+  await at.clock.advance(99_999)
+  expect(at.upstream.asked).toHaveLength(2)
+  await at.clock.advance(1)
+  expect(at.upstream.asked).toHaveLength(3)
+  await at.clock.advance(6_000_000)
+  expect(at.upstream.asked).toHaveLength(3)
   expect(at.poller.statusOf(job.id)).toBeNull()
   expect(await at.types()).toEqual(['job.watched', 'job.completed'])
+})
+
+test('a job that runs again after its end is reopened and followed as before', async () => {
+  await using at = await ground()
+  at.upstream.look = () => completed('done')
+  const job = await at.watch('j1')
+  at.upstream.look = () => running('again')
+  await at.clock.advance(30_000)
+  expect(await at.types()).toEqual(['job.watched', 'job.completed', 'job.reopened'])
+  expect(await at.store.findJob(job)).toMatchObject({ state: 'active', outcome: null })
+  at.upstream.look = () => completed('done at last')
+  await at.clock.advance(5000)
+  expect(await at.types()).toEqual([
+    'job.watched',
+    'job.completed',
+    'job.reopened',
+    'job.completed',
+  ])
+})
+
+test('a COMPLETED that does not look finished is looked at three times more before it is told', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  const unfinished = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: null } as const
+  at.upstream.look = () => running('too early', unfinished)
+  await at.clock.advance(5000)
+  for (const pause of [5000, 10_000, 30_000]) {
+    expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+    expect(at.poller.statusOf(job.id)).toMatchObject({
+      problem: { kind: 'unconfirmed' },
+      nextPollAt: at.clock.now() + pause,
+    })
+    await at.clock.advance(pause)
+  }
+  expect(await at.types()).toEqual(['job.watched', 'job.executing', 'job.completed'])
+  expect(at.poller.statusOf(job.id)?.problem).toBeNull()
+})
+
+test('a COMPLETED that is taken back was never told', async () => {
+  await using at = await ground()
+  const unfinished = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: null } as const
+  at.upstream.look = () => running('too early', unfinished)
+  await at.watch('j1')
+  at.upstream.look = () => running('still at it')
+  await at.clock.advance(5000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+})
+
+test('a job that the upstream no longer knows is lost after a minute, and found when it is back', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  at.upstream.look = () => ({ outcome: 'missing', detail: 'HTTP 404' })
+  await at.clock.advance(60_000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+  expect(at.poller.statusOf(job.id)?.problem?.kind).toBe('missing')
+  await at.clock.advance(25_000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing', 'job.lost'])
+  expect((await at.store.findJob(job))?.state).toBe('lost')
+  const asked = at.upstream.asked.length
+  await at.clock.advance(200_000)
+  expect(at.upstream.asked.length - asked).toBe(10)
+  at.upstream.look = () => running('back')
+  await at.clock.advance(20_000)
+  expect((await at.types()).slice(3)).toEqual(['job.found'])
+  expect((await at.store.findJob(job))?.state).toBe('active')
+})
+
+test('a job that is told of again while it is lost is looked at anew, without job.found', async () => {
+  await using at = await ground()
+  at.upstream.look = () => ({ outcome: 'missing', detail: 'HTTP 404' })
+  await at.watch('j1')
+  await at.clock.advance(100_000)
+  at.upstream.look = () => running('back')
+  await at.watch('j1')
+  expect(await at.types()).toEqual(['job.watched', 'job.lost', 'job.watched', 'job.executing'])
+})
+
+test('a job without a change for stallAfter is stalled, and resumed with its next change', async () => {
+  await using at = await ground({ stallAfterMs: 600_000 })
+  const job = await at.watch('j1')
+  const since = new Date(at.clock.now()).toISOString()
+  await at.clock.advance(599_000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+  await at.clock.advance(22_000)
+  expect((await at.types()).slice(2)).toEqual(['job.stalled'])
+  const stored = await at.store.findJob(job)
+  await at.clock.advance(6_000_000)
+  expect((await at.types()).slice(3)).toEqual([])
+  expect(await at.store.findJob(job)).toEqual(stored)
+  at.upstream.look = () => running('b', { status: 'CANCELLING', rawStatus: 'CANCELLING' })
+  await at.clock.advance(22_000)
+  expect((await at.types()).slice(3)).toEqual(['job.resumed', 'job.cancelling'])
+  const { events } = await at.store.readEvents({ after: 2, limit: 2, filter: {} })
+  for (const { text } of events) {
+    expect((JSON.parse(text) as { data: { change: object } }).data.change).toEqual({
+      kind: 'stall',
+      since,
+    })
+  }
+})
+
+test('a job past its deadline is overdue once, also while the upstream is away', async () => {
+  await using at = await ground()
+  const { job } = await at.store.registerJob(
+    { upstream: 'prod', jobid: 'j1', deadline: { atMs: at.clock.now() + 300_000 } },
+    at.clock.now(),
+  )
+  at.poller.watch(job)
+  await settle()
+  at.upstream.look = () => ({
+    outcome: 'failed',
+    failure: 'transient',
+    detail: 'HTTP 503',
+    retryAfterMs: null,
+  })
+  await at.clock.advance(290_000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+  await at.clock.advance(3_000_000)
+  expect(await at.types()).toEqual(['job.watched', 'job.executing', 'job.overdue'])
 })
 
 test('failed looks are no events: the job keeps its state, shows the problem, and is asked less often', async () => {

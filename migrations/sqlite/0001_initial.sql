@@ -24,6 +24,10 @@ CREATE TABLE jobs (
   stall_after_ms  INTEGER,
   deadline_at     INTEGER,
   deadline_after_ms INTEGER,
+  looks_left      INTEGER NOT NULL DEFAULT 0,  -- looks still to be made after the end
+  stalled_since   INTEGER,
+  lost_since      INTEGER,
+  is_overdue      INTEGER NOT NULL DEFAULT 0,
   watched_at      INTEGER NOT NULL,
   polled_at       INTEGER,
   changed_at      INTEGER,
@@ -35,8 +39,8 @@ CREATE INDEX jobs_by_watched ON jobs (watched_at, id);
 CREATE INDEX jobs_by_state ON jobs (state, watched_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, watched_at, id);
 CREATE INDEX jobs_by_upstream ON jobs (upstream, watched_at, id);
--- `state` leads although it is always the same: without it the planner takes jobs_by_state, and sorts.
-CREATE INDEX jobs_active ON jobs (state, id) WHERE state = 'active';
+-- Those that are still looked at.
+CREATE INDEX jobs_polled ON jobs (id) WHERE state IN ('active', 'lost') OR looks_left > 0;
 
 -- The upstream's document of a job's last change, verbatim; apart, since it may be megabytes.
 CREATE TABLE documents (

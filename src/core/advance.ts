@@ -1,52 +1,138 @@
 import { addedMessages, diffStages, firstStages } from './diff.ts'
-import type { EventDraft, EventType } from './event.ts'
-import { isEnd, maxInlineResultBytes, maxListedMessages, messageView, stateWord } from './job.ts'
-import type { Job, JobStatus, Outcome } from './job.ts'
+import type { EventDraft } from './event.ts'
+import { deadlineAt, isEnd, isoTime, maxListedMessages, messageView, stateWord } from './job.ts'
+import type { Job } from './job.ts'
+import { forgetful } from './memory.ts'
+import type { Memory } from './memory.ts'
 import type { Observation, Snapshot } from './observation.ts'
-import { outcomeOf, reasonOf } from './outcome.ts'
+import { settled, statusDraft, withFacts } from './sight.ts'
 
 /*
- * The life of a job. One row per pair of what is known and what was seen:
+ * The life of a job. One row per pair of what is known and what a look showed:
  *
- *   known                 look                 next state   drafts
- *   --------------------  -------------------  -----------  -------------------------------------
- *   active, never seen    seen, running        active       first sight: one status event
- *   active, never seen    seen, ended          ended        first sight: one status event
- *   active                seen, running        active       stages, messages, status if it changed
- *   active                seen, ended          ended        stages, messages, status
- *   active                missing, failed      active       none: an error answer is no job event
- *   ended, stopped, lost  anything             as it was    none
+ *   known              look                       then      drafts
+ *   -----------------  -------------------------  --------  ------------------------------------------
+ *   active, unseen     running                    active    the status, with the whole snapshot
+ *   active, unseen     ended                      ended     the status, with the whole snapshot
+ *   active             running                    active    stages, messages, status if it changed
+ *   active             ended                      ended     stages, messages, status
+ *   active             COMPLETED, unfinished      active    none, three times: problem `unconfirmed`
+ *   active             missing                    active    none; after `lostAfter` and three: lost
+ *   active, stalled    a change                   …         resumed, and what the change is
+ *   lost               seen                       …         found, and what changed meanwhile
+ *   lost               missing, for seven days    stopped   unwatched, by lost
+ *   ended              running again              active    stages, messages, reopened
+ *   ended              another end                ended     stages, messages, that end
+ *   ended              missing, failed            ended     none: a job that ended is never lost
+ *   any                another start time         …         reopened, with the whole snapshot
+ *   stopped            anything                   stopped   none
+ *
+ * Whatever the look showed, an active job is then held against `stallAfter` and its deadline.
  */
+
+export interface LifePolicy {
+  readonly lostAfterMs: number
+  readonly stallAfterMs: number
+}
 
 /** The job after a look and the events that tell of it, in order. */
 export interface Advance {
   /** The very same object when the look changed nothing that is stored. */
   readonly job: Job
+  /** What is kept in mind until the next look. */
+  readonly memory: Memory
   readonly drafts: readonly EventDraft[]
 }
 
+const minMisses = 3
+const confirmingLooks = 3
+const looksAfterEnd = 2
+const lostForMs = 7 * 86_400_000
+
 /** What one look does to a job. `now` is the moment of the look, epoch ms. */
-export function advance(job: Job, observation: Observation, now: number): Advance {
-  if (job.state !== 'active' || observation.outcome !== 'seen') return { job, drafts: [] }
-  const { snapshot } = observation
-  return job.status === null ? firstSight(job, snapshot, now) : nextSight(job, snapshot, now)
+export function advance(
+  job: Job,
+  memory: Memory,
+  observation: Observation,
+  now: number,
+  policy: LifePolicy,
+): Advance {
+  if (job.state === 'stopped') return { job, memory, drafts: [] }
+  const step = afterLook(job, memory, observation, now, policy)
+  return judged(job, step, now, policy)
 }
 
-function firstSight(job: Job, snapshot: Snapshot, now: number): Advance {
+function afterLook(
+  job: Job,
+  memory: Memory,
+  observation: Observation,
+  now: number,
+  { lostAfterMs }: LifePolicy,
+): Advance {
+  switch (observation.outcome) {
+    case 'seen':
+      return afterSight(job, memory, observation.snapshot, now)
+    case 'missing':
+      return afterMiss(job, memory, now, lostAfterMs)
+    case 'failed':
+      return job.state === 'ended' ? oneLookLess(job, memory) : { job, memory, drafts: [] }
+  }
+}
+
+function afterSight(job: Job, memory: Memory, snapshot: Snapshot, now: number): Advance {
+  const isUnconfirmed =
+    !isEnd(job.status) && snapshot.status === 'COMPLETED' && isUnfinished(snapshot)
+  if (isUnconfirmed && memory.confirming < confirmingLooks) {
+    return { job, memory: { misses: null, confirming: memory.confirming + 1 }, drafts: [] }
+  }
+  const found = job.state === 'lost' ? [foundDraft(job)] : []
+  const known: Job = job.state === 'lost' ? { ...job, state: 'active', lostSince: null } : job
+  const { job: next, drafts } = isAnotherRun(known, snapshot)
+    ? freshSight(known, snapshot, now)
+    : nextSight(known, snapshot, now)
+  if (job.state === 'ended' && next.state === 'ended' && drafts.length === 0) {
+    return oneLookLess(next, forgetful)
+  }
+  const all = [...found, ...drafts]
+  if (all.length === 0) return { job: next, memory: forgetful, drafts: all }
+  return {
+    job: {
+      ...next,
+      looksLeft: next.state === 'ended' ? looksAfterEnd : 0,
+      polledAt: now,
+      changedAt: now,
+    },
+    memory: forgetful,
+    drafts: all,
+  }
+}
+
+/** COMPLETED, but not so that it could be believed at once. */
+function isUnfinished({ endedAt, stages }: Snapshot): boolean {
+  return endedAt === null || (stages ?? []).some(({ state }) => state === 'running')
+}
+
+/** Seen for the first time, or the id came back with a new start time. */
+function isAnotherRun(job: Job, { startedAt }: Snapshot): boolean {
+  if (job.status === null) return true
+  return job.startedAt !== null && startedAt !== null && startedAt !== job.startedAt
+}
+
+function freshSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'memory'> {
   const seen = settled(
     {
       ...withFacts(job, snapshot),
       stages: firstStages(snapshot.stages ?? [], now),
       messages: snapshot.messages ?? [],
-      polledAt: now,
-      changedAt: now,
+      isOverdue: false,
+      stalledSince: null,
     },
     snapshot,
   )
-  return { job: seen, drafts: [statusDraft(null, seen)] }
+  return { job: seen, drafts: [statusDraft(job, seen)] }
 }
 
-function nextSight(job: Job, snapshot: Snapshot, now: number): Advance {
+function nextSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'memory'> {
   // While UNAVAILABLE the upstream cannot tell: what a reduced document leaves out is kept.
   const tellsStages = snapshot.stages !== null && snapshot.status !== 'UNAVAILABLE'
   const { stages, changes } = tellsStages
@@ -67,95 +153,92 @@ function nextSight(job: Job, snapshot: Snapshot, now: number): Advance {
       },
     })
   }
-  if (isNewStatus(job, seen)) drafts.push(statusDraft(job.status, seen))
-
-  if (drafts.length > 0) return { job: { ...seen, polledAt: now, changedAt: now }, drafts }
-  return isSameJob(job, seen) ? { job, drafts } : { job: { ...seen, polledAt: now }, drafts }
+  if (isNewStatus(job, seen)) drafts.push(statusDraft(job, seen))
+  if (drafts.length > 0) return { job: seen, drafts }
+  return { job: isSameJob(job, seen) ? job : { ...seen, polledAt: now }, drafts }
 }
 
-/** The plain fields of a document; one that a later document leaves out keeps its last value. */
-function withFacts(job: Job, snapshot: Snapshot): Job {
+function afterMiss(job: Job, memory: Memory, now: number, lostAfterMs: number): Advance {
+  if (job.state === 'ended') return oneLookLess(job, memory)
+  if (job.state === 'lost') {
+    if (job.lostSince === null || now - job.lostSince < lostForMs)
+      return { job, memory, drafts: [] }
+    const change = { kind: 'registry', by: 'lost' } as const
+    return {
+      job: { ...job, state: 'stopped' },
+      memory: forgetful,
+      drafts: [{ type: 'job.unwatched', change }],
+    }
+  }
+  const misses = { count: (memory.misses?.count ?? 0) + 1, since: memory.misses?.since ?? now }
+  if (misses.count < minMisses || now - misses.since < lostAfterMs) {
+    return { job, memory: { ...memory, misses }, drafts: [] }
+  }
+  const change = { kind: 'presence', since: isoTime(misses.since) } as const
   return {
-    ...job,
-    status: snapshot.status,
-    rawStatus: snapshot.rawStatus,
-    name: snapshot.name ?? job.name,
-    operation: snapshot.operation ?? job.operation,
-    resource: snapshot.resource ?? job.resource,
-    username: snapshot.username ?? job.username,
-    requestId: snapshot.requestId ?? job.requestId,
-    startedAt: snapshot.startedAt ?? job.startedAt,
-    endedAt: snapshot.endedAt,
-    updatedAt: snapshot.updatedAt,
-    ...boundedResult(snapshot.result),
+    job: { ...job, state: 'lost', lostSince: misses.since, polledAt: now, changedAt: now },
+    memory: forgetful,
+    drafts: [{ type: 'job.lost', change }],
   }
 }
 
-/** State, outcome and reason follow from status, stages and messages. */
-function settled(job: Job, { result }: Snapshot): Job {
-  if (!isEnd(job.status)) return { ...job, outcome: null, reason: null }
-  const outcome = outcomeOf(job, result)
-  return {
-    ...job,
-    state: 'ended',
-    outcome,
-    reason: outcome === 'error' ? reasonOf(job, result) : null,
-  }
+function foundDraft({ lostSince }: Job): EventDraft {
+  return { type: 'job.found', change: { kind: 'presence', since: isoTime(lostSince) } }
 }
 
-function boundedResult(result: unknown): Pick<Job, 'result' | 'resultBytes'> {
-  if (result === undefined || result === null) return { result: null, resultBytes: 0 }
-  const resultBytes = utf8Length(JSON.stringify(result))
-  return { result: resultBytes <= maxInlineResultBytes ? result : null, resultBytes }
+function oneLookLess(job: Job, memory: Memory): Advance {
+  return { job: { ...job, looksLeft: Math.max(0, job.looksLeft - 1) }, memory, drafts: [] }
 }
 
-/** Bytes of a well-formed string in UTF-8; core may not ask Buffer. */
-function utf8Length(text: string): number {
-  let bytes = text.length
-  for (let i = 0; i < text.length; i += 1) {
-    const unit = text.charCodeAt(i)
-    if (unit < 0x80) continue
-    // A surrogate pair is two units and four bytes: each half counts one more.
-    bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2
+/** Holds what the look led to against `stallAfter` and the deadline. */
+function judged(before: Job, step: Advance, now: number, { stallAfterMs }: LifePolicy): Advance {
+  let { job } = step
+  let drafts = step.drafts
+  if (before.stalledSince !== null && drafts.length > 0) {
+    const change = { kind: 'stall', since: isoTime(before.stalledSince) } as const
+    // Found and resumed come before what changed; a lost job is no news of that kind.
+    drafts = [{ type: 'job.resumed', change }, ...drafts]
+    job = { ...job, stalledSince: null }
   }
-  return bytes
+  if (job.state !== 'active') return { ...step, job, drafts }
+
+  const lastChange = job.changedAt ?? job.watchedAt
+  if (job.stalledSince === null && now - lastChange >= (job.stallAfterMs ?? stallAfterMs)) {
+    const change = { kind: 'stall', since: isoTime(lastChange) } as const
+    drafts = [...drafts, { type: 'job.stalled', change }]
+    job = { ...job, stalledSince: lastChange }
+  }
+  const deadline = deadlineAt(job)
+  if (!job.isOverdue && deadline !== null && now > deadline) {
+    const change = { kind: 'deadline', deadline: isoTime(deadline) } as const
+    drafts = [...drafts, { type: 'job.overdue', change }]
+    job = { ...job, isOverdue: true }
+  }
+  return { ...step, job, drafts }
+}
+
+/**
+ * The moment from which a look has to hold the job against `stallAfter` or its deadline, epoch ms.
+ * Until then a look that shows nothing new needs no job to be read.
+ */
+export function judgedFrom(job: Job, { stallAfterMs }: LifePolicy): number {
+  if (job.state !== 'active') return Infinity
+  const stallAt =
+    job.stalledSince === null
+      ? (job.changedAt ?? job.watchedAt) + (job.stallAfterMs ?? stallAfterMs)
+      : Infinity
+  const overdueAt = job.isOverdue ? Infinity : (deadlineAt(job) ?? Infinity)
+  return Math.min(stallAt, overdueAt)
 }
 
 function isNewStatus(before: Job, after: Job): boolean {
   if (before.status !== after.status) return true
+  // Another end, though it has the same word: what Esri calls COMPLETED may be a failure.
+  if (isEnd(before.status) && before.outcome !== after.outcome) return true
   return (
     after.status === 'OTHER' &&
     stateWord(before.rawStatus ?? '') !== stateWord(after.rawStatus ?? '')
   )
-}
-
-function statusDraft(from: JobStatus | null, job: Job): EventDraft {
-  const to = job.status ?? 'OTHER'
-  return {
-    type: statusType(to, job.outcome),
-    change: { kind: 'status', from, to, rawTo: job.rawStatus ?? '' },
-  }
-}
-
-function statusType(status: JobStatus, outcome: Outcome | null): EventType {
-  switch (status) {
-    case 'SUBMITTED':
-      return 'job.submitted'
-    case 'EXECUTING':
-      return 'job.executing'
-    case 'CANCELLING':
-      return 'job.cancelling'
-    case 'CANCELLED':
-      return 'job.cancelled'
-    case 'FAILED':
-      return 'job.failed'
-    case 'COMPLETED':
-      return outcome === 'error' ? 'job.failed' : 'job.completed'
-    case 'UNAVAILABLE':
-      return 'job.unavailable'
-    case 'OTHER':
-      return 'job.status.other'
-  }
 }
 
 function isSameJob(a: Job, b: Job): boolean {

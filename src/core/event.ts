@@ -10,8 +10,14 @@ export const eventTypes = [
   'job.completed',
   'job.failed',
   'job.status.other',
+  'job.reopened',
   'job.stage.changed',
   'job.message.added',
+  'job.stalled',
+  'job.resumed',
+  'job.overdue',
+  'job.lost',
+  'job.found',
   'job.watched',
   'job.unwatched',
 ] as const
@@ -38,7 +44,13 @@ export type Change =
       readonly added: readonly ReturnType<typeof messageView>[]
       readonly count: number
     }
-  | { readonly kind: 'registry'; readonly by: 'api' }
+  | { readonly kind: 'stall'; readonly since: string | null }
+  | { readonly kind: 'deadline'; readonly deadline: string | null }
+  | { readonly kind: 'presence'; readonly since: string | null }
+  | { readonly kind: 'registry'; readonly by: WatchedBy }
+
+/** Whose doing it is that a job is watched, or no longer is. */
+export type WatchedBy = 'api' | 'discovery' | 'lost'
 
 /** An event before it has its number. */
 export interface EventDraft {

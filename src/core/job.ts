@@ -87,6 +87,15 @@ export interface Job {
   readonly stallAfterMs: number | null
   readonly deadline: Deadline | null
 
+  /** Looks that are still to be made after the end was reported. */
+  readonly looksLeft: number
+  /** Since when nothing changes, once that was told (`job.stalled`), epoch ms. */
+  readonly stalledSince: number | null
+  /** Since when the upstream does not know the job, once that was told (`job.lost`), epoch ms. */
+  readonly lostSince: number | null
+  /** True once it was told that the deadline has passed. */
+  readonly isOverdue: boolean
+
   readonly watchedAt: number
   /** The last look that was written down; a newer one may be known to the poller. */
   readonly polledAt: number | null

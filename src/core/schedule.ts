@@ -1,5 +1,6 @@
 import { exponential, jitter } from './backoff.ts'
 import type { Random } from './backoff.ts'
+import type { JobState } from './job.ts'
 
 export interface PollPolicy {
   /** The pause while something changes. */
@@ -8,8 +9,13 @@ export interface PollPolicy {
   readonly maxIntervalMs: number
 }
 
-/** How the last looks of a job went. */
+/** How the last looks of a job went, and what is being waited for. */
 export interface PollHistory {
+  readonly state: JobState
+  /** Looks that are still to be made after the end. */
+  readonly looksLeft: number
+  /** Looks in a row that showed an end which is not believed yet. */
+  readonly confirming: number
   /** Looks in a row that showed no change. */
   readonly quiet: number
   /** Looks in a row that failed. */
@@ -21,19 +27,42 @@ const jitterFraction = 0.1
 /** During an outage a job is looked at no less often than this many longest pauses. */
 const maxBackoffPauses = 3
 
+/** Pauses, in intervals: between the looks that confirm an end, and between those after one. */
+const confirmingPauses = [1, 2, 6]
+const pausesAfterEnd = [6, 20]
+
 /**
- * When to look next, epoch ms: after `interval` while something changes, stretching to `maxInterval`
- * when nothing does, doubling after failures. The upstream's own wish (`retryAfterMs`) is a floor.
+ * When to look next, epoch ms; null when never. While a job runs: after `interval` while something
+ * changes, stretching to `maxInterval` when nothing does, doubling after failures. The upstream's
+ * own wish (`retryAfterMs`) is a floor.
  */
 export function nextPollAt(
-  { quiet, failures }: PollHistory,
-  { intervalMs, maxIntervalMs }: PollPolicy,
+  history: PollHistory,
+  policy: PollPolicy,
   { now, random, retryAfterMs }: { now: number; random: Random; retryAfterMs: number | null },
-): number {
-  const longest = Math.max(intervalMs, maxIntervalMs)
-  const pause =
-    failures > 0
-      ? exponential(failures, intervalMs, longest * maxBackoffPauses)
-      : Math.min(longest, intervalMs * growth ** Math.min(quiet, 64))
+): number | null {
+  const pause = pauseMs(history, policy)
+  if (pause === null) return null
   return now + Math.max(jitter(pause, jitterFraction, random), retryAfterMs ?? 0)
+}
+
+function pauseMs(
+  { state, looksLeft, confirming, quiet, failures }: PollHistory,
+  { intervalMs, maxIntervalMs }: PollPolicy,
+): number | null {
+  const longest = Math.max(intervalMs, maxIntervalMs)
+  switch (state) {
+    case 'stopped':
+      return null
+    case 'ended': {
+      const pauses = pausesAfterEnd.at(-looksLeft)
+      return looksLeft === 0 || pauses === undefined ? null : pauses * intervalMs
+    }
+    case 'lost':
+      return failures > 0 ? exponential(failures, longest, longest * maxBackoffPauses) : longest
+    case 'active':
+      if (failures > 0) return exponential(failures, intervalMs, longest * maxBackoffPauses)
+      if (confirming > 0) return (confirmingPauses[confirming - 1] ?? 1) * intervalMs
+      return Math.min(longest, intervalMs * growth ** Math.min(quiet, 64))
+  }
 }

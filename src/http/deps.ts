@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Feed } from '../feed.ts'
 import type { Logger } from '../log.ts'
-import type { ActiveJob, Store } from '../store/store.ts'
+import type { PolledJob, Store } from '../store/store.ts'
 import type { Access } from './auth.ts'
 import type { LiveStatus } from './job-answer.ts'
 
@@ -10,7 +10,7 @@ export interface ApiUpstream {
   readonly name: string
   readonly root: string
   jobidOf(url: URL): string | null
-  watch(job: ActiveJob): void
+  watch(job: PolledJob): void
   unwatch(jobId: number): void
   statusOf(jobId: number): LiveStatus | null
 }

@@ -23,8 +23,8 @@ export interface Store {
   listJobs(query: JobQuery): Promise<JobPage>
   /** The document of the job's last change, verbatim; null before the first look. */
   readDocument(key: JobKey): Promise<string | null>
-  /** Jobs to be polled, by ascending id. */
-  listActive(query: { afterId: number; limit: number }): Promise<readonly ActiveJob[]>
+  /** Jobs that are still looked at, by ascending id. */
+  listPolled(query: { afterId: number; limit: number }): Promise<readonly PolledJob[]>
 
   // The log of events
 
@@ -71,8 +71,8 @@ export interface LookCommit {
   /** The job after the look, with the revision it was read at. */
   readonly job: Job
   readonly drafts: readonly EventDraft[]
-  /** The document that led to the drafts, verbatim. */
-  readonly document: string
+  /** The document that led to the drafts, verbatim; null when the look showed none. */
+  readonly document: string | null
   /** The moment of the look, epoch ms. */
   readonly at: number
 }
@@ -81,9 +81,7 @@ export interface LookCommit {
 export type LookResult =
   { readonly outcome: 'written'; readonly job: Job } | { readonly outcome: 'conflict' }
 
-export interface ActiveJob extends JobKey {
-  readonly id: number
-}
+export interface PolledJob extends JobKey, Pick<Job, 'id' | 'state' | 'looksLeft'> {}
 
 export interface JobQuery {
   readonly state?: JobState | undefined

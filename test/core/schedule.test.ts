@@ -6,10 +6,10 @@ import { noon } from '../helpers/builders.ts'
 import { always, anyRandom } from './arbitraries.ts'
 
 const policy: PollPolicy = { intervalMs: 5000, maxIntervalMs: 20_000 }
-const changing: PollHistory = { quiet: 0, failures: 0 }
+const changing = { quiet: 0, failures: 0 }
 
 function pauseAfter(
-  history: PollHistory,
+  history: Partial<PollHistory>,
   {
     random = 0.5,
     retryAfterMs = null as number | null,
@@ -20,7 +20,15 @@ function pauseAfter(
   } = {},
 ): number {
   const surroundings = { now: noon, random: always(random), retryAfterMs }
-  return nextPollAt(history, { ...policy, ...changed }, surroundings) - noon
+  const running: PollHistory = {
+    state: 'active',
+    looksLeft: 0,
+    confirming: 0,
+    quiet: 0,
+    failures: 0,
+  }
+  const at = nextPollAt({ ...running, ...history }, { ...policy, ...changed }, surroundings)
+  return at === null ? Infinity : at - noon
 }
 
 test('a job that changes is looked at every interval', () => {
@@ -78,4 +86,19 @@ test('what the upstream asks for is the least pause', () => {
   expect(pauseAfter({ quiet: 0, failures: 1 }, { retryAfterMs: 30_000 })).toBe(30_000)
   expect(pauseAfter({ quiet: 0, failures: 1 }, { retryAfterMs: 30_000, random: 0 })).toBe(30_000)
   expect(pauseAfter({ quiet: 0, failures: 3 }, { retryAfterMs: 1000 })).toBe(20_000)
+})
+
+test('an end that is not believed yet is looked at after 1, 2 and 6 intervals', () => {
+  expect([1, 2, 3].map((confirming) => pauseAfter({ confirming }))).toEqual([5000, 10_000, 30_000])
+})
+
+test('after its end a job is looked at after 6 and 20 intervals, and then never', () => {
+  const pauses = [2, 1, 0].map((looksLeft) => pauseAfter({ state: 'ended', looksLeft }))
+  expect(pauses).toEqual([30_000, 100_000, Infinity])
+  expect(pauseAfter({ state: 'ended', looksLeft: 2, failures: 9 })).toBe(30_000)
+})
+
+test('a lost job is looked at every maxInterval, a stopped one never', () => {
+  expect(pauseAfter({ state: 'lost', quiet: 0 })).toBe(20_000)
+  expect(pauseAfter({ state: 'stopped' })).toBe(Infinity)
 })

@@ -1,10 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { advance } from '../../src/core/advance.ts'
+import { advance as advanceBy } from '../../src/core/advance.ts'
+import type { Advance } from '../../src/core/advance.ts'
+import { forgetful } from '../../src/core/memory.ts'
 import type { EventDraft } from '../../src/core/event.ts'
 import type { Job } from '../../src/core/job.ts'
+import type { Observation } from '../../src/core/observation.ts'
 import { toSnapshot } from '../../src/upstream/enterprise-admin/document.ts'
 import { aJob } from '../helpers/builders.ts'
+
+const policy = { lostAfterMs: 60_000, stallAfterMs: 7_200_000 }
+
+/** One look, with nothing in mind of earlier ones. */
+function advance(job: Job, observation: Observation, now: number): Omit<Advance, 'memory'> {
+  const { job: next, drafts } = advanceBy(job, forgetful, observation, now, policy)
+  return { job: next, drafts }
+}
 
 /*
  * The made-up traces of whole jobs (test/fixtures/traces), looked at once per entry. The events
@@ -61,6 +72,9 @@ function describeDraft({ type, change }: EventDraft): string {
     case 'messages':
       expect(type).toBe('job.message.added')
       return `messages +${change.count}: ${change.added.map(({ text }) => text).join(' | ')}`
+    case 'stall':
+    case 'deadline':
+    case 'presence':
     case 'registry':
       return type
   }
@@ -372,6 +386,9 @@ test.each([
       return step
     })
     expect(looks.slice(1).flatMap(({ drafts }) => drafts)).toEqual([])
-    expect(looks[2]?.job).toBe(looks[0]?.job)
+    // After the end only the looks that are left are counted.
+    const [first, , last] = looks
+    expect({ ...last?.job, looksLeft: 0 }).toEqual({ ...first?.job, looksLeft: 0 })
+    if (first?.job.state === 'active') expect(last?.job).toBe(first.job)
   }
 })

@@ -46,7 +46,7 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     const { label, tags, stallAfter: stallAfterMs, deadline } = input
     const registration = { ...key, label, tags, stallAfterMs, deadline }
     const { job, began } = await store.registerJob(registration, clock.now())
-    if (began) upstreamByName.get(job.upstream)?.watch(job)
+    if (job.state === 'active') upstreamByName.get(job.upstream)?.watch(job)
     return reply.code(began ? 201 : 200).send(answer(job))
   })
 

@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { Job, JobKey } from '../../core/job.ts'
-import type { ActiveJob, JobPosition, JobQuery } from '../store.ts'
+import type { PolledJob, JobPosition, JobQuery } from '../store.ts'
 import { fromJob, jobColumns, searchable, toJob } from './rows.ts'
 import type { JobRow } from './rows.ts'
 
@@ -17,7 +17,7 @@ export class JobTable {
   readonly #selectByKey
   readonly #selectById
   readonly #selectRevision
-  readonly #selectActive
+  readonly #selectPolled
   readonly #insert
   readonly #update
   readonly #putDocument
@@ -35,8 +35,9 @@ export class JobTable {
     this.#selectRevision = db
       .prepare<[number], number>('SELECT revision FROM jobs WHERE id = ?')
       .pluck()
-    this.#selectActive = db.prepare<[number, number], ActiveJob>(
-      `SELECT id, upstream, jobid FROM jobs WHERE state = 'active' AND id > ? ORDER BY id LIMIT ?`,
+    this.#selectPolled = db.prepare<[number, number], PolledJob>(
+      `SELECT id, upstream, jobid, state, looks_left AS looksLeft FROM jobs INDEXED BY jobs_polled
+        WHERE (state IN ('active', 'lost') OR looks_left > 0) AND id > ? ORDER BY id LIMIT ?`,
     )
     this.#insert = db.prepare<[Omit<JobRow, 'id'>]>(
       `INSERT INTO jobs (${jobColumns.join(', ')})
@@ -71,8 +72,8 @@ export class JobTable {
     return this.#selectRevision.get(id) ?? null
   }
 
-  listActive(afterId: number, limit: number): readonly ActiveJob[] {
-    return this.#selectActive.all(afterId, limit)
+  listPolled(afterId: number, limit: number): readonly PolledJob[] {
+    return this.#selectPolled.all(afterId, limit)
   }
 
   /** Writes a new job; its number is given here. */

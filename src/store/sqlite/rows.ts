@@ -17,6 +17,10 @@ export interface JobRow {
   readonly stall_after_ms: number | null
   readonly deadline_at: number | null
   readonly deadline_after_ms: number | null
+  readonly looks_left: number
+  readonly stalled_since: number | null
+  readonly lost_since: number | null
+  readonly is_overdue: number
   readonly watched_at: number
   readonly polled_at: number | null
   readonly changed_at: number | null
@@ -37,6 +41,10 @@ export const jobColumns = [
   'stall_after_ms',
   'deadline_at',
   'deadline_after_ms',
+  'looks_left',
+  'stalled_since',
+  'lost_since',
+  'is_overdue',
   'watched_at',
   'polled_at',
   'changed_at',
@@ -77,6 +85,10 @@ export function toJob(row: JobRow): Job {
     tags: JSON.parse(row.tags) as string[],
     stallAfterMs: row.stall_after_ms,
     deadline: toDeadline(row),
+    looksLeft: row.looks_left,
+    stalledSince: row.stalled_since,
+    lostSince: row.lost_since,
+    isOverdue: row.is_overdue === 1,
     watchedAt: row.watched_at,
     polledAt: row.polled_at,
     changedAt: row.changed_at,
@@ -117,6 +129,10 @@ export function fromJob(job: Job): Omit<JobRow, 'id'> {
     deadline_at: job.deadline !== null && 'atMs' in job.deadline ? job.deadline.atMs : null,
     deadline_after_ms:
       job.deadline !== null && 'afterMs' in job.deadline ? job.deadline.afterMs : null,
+    looks_left: job.looksLeft,
+    stalled_since: job.stalledSince,
+    lost_since: job.lostSince,
+    is_overdue: job.isOverdue ? 1 : 0,
     watched_at: job.watchedAt,
     polled_at: job.polledAt,
     changed_at: job.changedAt,

@@ -104,7 +104,7 @@ function createStore(
     }
     const changed = withSettings(known, registration)
     if (known.state === 'stopped' || known.state === 'lost') {
-      const watched: Job = { ...changed, state: 'active', watchedAt: at }
+      const watched: Job = { ...changed, state: 'active', lostSince: null, watchedAt: at }
       return { job: mustWrite(write(watched, [watchedDraft], at)), began: true }
     }
     if (JSON.stringify(changed) === JSON.stringify(known)) return { job: known, began: false }
@@ -113,7 +113,7 @@ function createStore(
 
   function stop(known: Job | null, at: number): boolean {
     if (known === null || known.state === 'stopped') return false
-    mustWrite(write({ ...known, state: 'stopped' }, [unwatchedDraft], at))
+    mustWrite(write({ ...known, state: 'stopped', looksLeft: 0 }, [unwatchedDraft], at))
     return true
   }
 
@@ -121,7 +121,7 @@ function createStore(
     // First the revision: nothing of the look may be written for a job that was changed meanwhile.
     if (jobs.revisionOf(job.id) !== job.revision) return { outcome: 'conflict' }
     const written = mustWrite(write(job, drafts, at))
-    if (drafts.length > 0) jobs.putDocument(job.id, document)
+    if (document !== null && drafts.length > 0) jobs.putDocument(job.id, document)
     return { outcome: 'written', job: written }
   }
 
@@ -158,7 +158,7 @@ function createStore(
     findJobsById: (jobid) => answer(() => jobs.findById(jobid)),
     listJobs,
     readDocument: (key) => answer(() => jobs.document(key)),
-    listActive: ({ afterId, limit }) => answer(() => jobs.listActive(afterId, limit)),
+    listPolled: ({ afterId, limit }) => answer(() => jobs.listPolled(afterId, limit)),
     readBounds: () => answer(() => log.bounds()),
     readEvents: (query) => answer(() => log.read(query)),
     syncEndpoints: (endpoints, at) => writer.write(() => outbox.sync(endpoints, at)),
@@ -219,6 +219,10 @@ function newJob(registration: Registration, now: number): Omit<Job, 'id'> {
     tags: registration.tags ?? [],
     stallAfterMs: registration.stallAfterMs ?? null,
     deadline: registration.deadline ?? null,
+    looksLeft: 0,
+    stalledSince: null,
+    lostSince: null,
+    isOverdue: false,
     watchedAt: now,
     polledAt: null,
     changedAt: null,

@@ -4,7 +4,6 @@ import {
   Ground,
   aDraft,
   anEndpoint,
-  delivered,
   minute,
   overtakeMs,
   someDrafts,

@@ -254,7 +254,7 @@ export function registryCases(open: OpenStore): void {
       const pages = []
       let afterId = 0
       for (;;) {
-        const page = await ground.store.listActive({ afterId, limit: 3 })
+        const page = await ground.store.listPolled({ afterId, limit: 3 })
         if (page.length === 0) break
         pages.push(page)
         afterId = page.at(-1)?.id ?? Infinity
@@ -263,7 +263,7 @@ export function registryCases(open: OpenStore): void {
       expect(pages.flat()).toEqual(active)
 
       await ground.register('j-1')
-      const all = await ground.store.listActive({ afterId: 0, limit: 100 })
+      const all = await ground.store.listPolled({ afterId: 0, limit: 100 })
       expect(all.map(({ jobid }) => jobid)).toEqual(['j-1', ...active.map(({ jobid }) => jobid)])
     })
   })
