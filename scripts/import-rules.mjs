@@ -28,10 +28,11 @@ const rows = [
   { files: /^upstream\//, imports: basics, packages: ['undici'], node: true },
   { files: /^store\//, imports: basics, packages: ['better-sqlite3'], node: true },
   { files: /^notify\//, imports: basics, packages: ['undici'], node: true },
+  { files: /^frame-ring\.ts$/, imports: ['core/'], packages: [], node: false },
   // Loops know interfaces, never implementations.
   {
     files: /^(poller|dispatcher|feed)\.ts$/,
-    imports: [...basics, ...interfaces],
+    imports: [...basics, ...interfaces, 'frame-ring.ts'],
     packages: ['p-queue'],
     node: false,
   },

@@ -2,10 +2,10 @@ import type { Clock, Cancel } from './clock.ts'
 import type { Random } from './core/backoff.ts'
 import { positionId, resolveCursor } from './core/cursor.ts'
 import type { Cursor, Epoch } from './core/cursor.ts'
-import type { EventHead } from './core/event.ts'
 import { controlFrame, eventFrame, retryFrame } from './core/frame.ts'
 import { compileFilter } from './core/plan.ts'
 import type { EventFilter, EventMatcher } from './core/plan.ts'
+import { FrameRing } from './frame-ring.ts'
 import type { Logger } from './log.ts'
 import type { EventPage, Store } from './store/store.ts'
 
@@ -56,23 +56,12 @@ export interface Feed {
 /** Frames kept in memory for the readers that are near the head. */
 const maxRingBytes = 4_194_304
 const maxRingFrames = 4096
-const pageFrames = 256
-const pageBytes = 262_144
+const pageLimits = { maxFrames: 256, maxBytes: 262_144 }
 /** Readers served before others have the event loop. */
 const readersPerSlice = 500
 const bookmarkSeconds = 15
 const maxAgeMs = 12 * 3_600_000
 const maxAskedLength = 64
-
-interface Frame extends EventHead {
-  readonly bytes: Buffer
-}
-
-/** Frames up to `through` that a filter lets pass. */
-interface FramePage {
-  readonly frames: readonly Buffer[]
-  readonly through: number
-}
 
 interface Reader {
   readonly sink: FeedSink
@@ -94,11 +83,7 @@ interface Reader {
  */
 export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
   const readers = new Set<Reader>()
-  const ring: Frame[] = []
-  let ringBytes = 0
-  /** The ring holds every event after this seq, up to `head`. */
-  let ringStart = 0
-  let head = 0
+  const ring = new FrameRing({ maxFrames: maxRingFrames, maxBytes: maxRingBytes })
   let epochs: readonly Epoch[] = []
   let isFilling = false
   let isWoken = false
@@ -127,26 +112,14 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
       let page: EventPage
       do {
         page = await store.readEvents({
-          after: head,
-          limit: pageFrames,
-          maxBytes: pageBytes,
+          after: ring.head,
+          limit: pageLimits.maxFrames,
+          maxBytes: pageLimits.maxBytes,
           filter: {},
         })
-        for (const event of page.events) push({ ...event, bytes: Buffer.from(eventFrame(event)) })
-        head = page.through
+        ring.append(page.events, page.through)
         await serveAll()
       } while (page.through < page.newest && readers.size > 0)
-    }
-  }
-
-  function push(frame: Frame): void {
-    ring.push(frame)
-    ringBytes += frame.bytes.length
-    while (ringBytes > maxRingBytes || ring.length > maxRingFrames) {
-      const oldest = ring.shift()
-      if (oldest === undefined) break
-      ringBytes -= oldest.bytes.length
-      ringStart = oldest.seq
     }
   }
 
@@ -172,15 +145,15 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
       .finally(() => {
         reader.isBusy = false
         // The head may have moved on while the last page was read.
-        if (reader.cursor < head) serve(reader)
+        if (reader.cursor < ring.head) serve(reader)
       })
   }
 
   /** Serves a reader that the ring reaches; false when the reader is too far behind for that. */
   function writeFromRing(reader: Reader): boolean {
-    while (reader.cursor < head) {
-      if (reader.cursor < ringStart) return false
-      const { frames, through } = ringPage(reader.cursor, reader.matches)
+    while (reader.cursor < ring.head) {
+      if (reader.cursor < ring.start) return false
+      const { frames, through } = ring.page(reader.cursor, reader.matches, pageLimits)
       write(reader, frames, through)
       if (reader.isBlocked) break
     }
@@ -188,11 +161,11 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
   }
 
   async function writeFromStore(reader: Reader): Promise<void> {
-    while (readers.has(reader) && !reader.isBlocked && reader.cursor < ringStart) {
+    while (readers.has(reader) && !reader.isBlocked && reader.cursor < ring.start) {
       const { events, through } = await store.readEvents({
         after: reader.cursor,
-        limit: pageFrames,
-        maxBytes: pageBytes,
+        limit: pageLimits.maxFrames,
+        maxBytes: pageLimits.maxBytes,
         filter: reader.filter,
       })
       if (!readers.has(reader)) return
@@ -203,34 +176,6 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
       )
       await nextTurn()
     }
-  }
-
-  function ringPage(after: number, matches: EventMatcher): FramePage {
-    const frames: Buffer[] = []
-    let through = after
-    let bytes = 0
-    for (let i = ringIndexAfter(after); i < ring.length; i += 1) {
-      const frame = ring[i]
-      if (frame === undefined) break
-      through = frame.seq
-      if (!matches(frame)) continue
-      frames.push(frame.bytes)
-      bytes += frame.bytes.length
-      if (frames.length === pageFrames || bytes >= pageBytes) return { frames, through }
-    }
-    return { frames, through: Math.max(through, head) }
-  }
-
-  /** The place of the first frame after a seq, by halving. */
-  function ringIndexAfter(seq: number): number {
-    let low = 0
-    let high = ring.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((ring[middle]?.seq ?? Infinity) <= seq) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 
   function write(reader: Reader, frames: readonly Buffer[], through: number): void {
@@ -281,10 +226,7 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
       epochs = bounds.epochs
       // Nobody was reading, so nobody kept the ring up to date: it begins anew at the head.
       if (readers.size === 0 && !isFilling) {
-        ring.length = 0
-        ringBytes = 0
-        ringStart = bounds.newest
-        head = bounds.newest
+        ring.reset(bounds.newest)
       }
       const cursor = from === 'unreadable' ? null : from
       const { after, gap } =

@@ -712,6 +712,6 @@ test('no JSON whatever leads to anything but a configuration or a UsageError', (
         if (!(error instanceof UsageError)) throw error
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 1000 },
   )
 })

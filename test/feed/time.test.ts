@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { startApp } from '../helpers/app.ts'
+import { anUpstream, noPolling, startApp } from '../helpers/app.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { openFeed } from './reader.ts'
 import type { FeedReader } from './reader.ts'
@@ -12,7 +12,14 @@ const hourMs = 3_600_000
 async function startWithClock(options: { maxStreams?: number; random?: () => number } = {}) {
   const { maxStreams = 32, random = Math.random } = options
   const clock = new FakeClock()
-  const app = await startApp({ clock, random, config: () => ({ feed: { maxStreams } }) })
+  const app = await startApp({
+    clock,
+    random,
+    config: (simulator) => ({
+      feed: { maxStreams },
+      upstreams: [{ ...anUpstream('prod', simulator), polling: noPolling }],
+    }),
+  })
   return {
     ...app,
     clock,

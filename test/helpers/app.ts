@@ -32,9 +32,13 @@ export interface AppOptions extends Pick<AppOverrides, 'clock' | 'random'> {
 /** Looks often, so that a test which waits for an event need not wait long. */
 export const quickPolling = { interval: '20ms', maxInterval: '20ms', rate: 1000 }
 
-/** An upstream as the configuration names it. */
+/** What is never looked at again after its first look. */
+export const noPolling = { interval: '365d', maxInterval: '365d' }
+
+/** An upstream as the configuration names it. What it does not know makes no events by itself. */
 export function anUpstream(name: string, { root, username, password }: Simulator) {
-  return { name, root, auth: { username, password }, polling: quickPolling }
+  const never = { stallAfter: '365d', lostAfter: '365d', downAfter: '365d' }
+  return { name, root, auth: { username, password }, polling: quickPolling, ...never }
 }
 
 /**

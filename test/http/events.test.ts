@@ -9,8 +9,13 @@ import { eventsOf, jobOf, seqsOf, wrongFieldsOf } from './answers.ts'
 /** Each registration of a job that the upstream does not know is one event: job.watched. */
 async function appendEvents(app: TestApp, count: number, fields: object = {}): Promise<void> {
   const { newest } = eventsOf(await app.call('/v1/events?limit=1'))
-  for (let seq = newest + 1; seq <= newest + count; seq += 1) {
-    expect((await app.post('/v1/jobs', { jobid: `j-${seq}`, ...fields })).status).toBe(201)
+  const seqs = range(newest + 1, newest + count)
+  while (seqs.length > 0) {
+    // Together they share a transaction, and with it the sync to disk.
+    const batch = seqs.splice(0, 100).map(async (seq) => {
+      expect((await app.post('/v1/jobs', { jobid: `j-${seq}`, ...fields })).status).toBe(201)
+    })
+    await Promise.all(batch)
   }
 }
 

@@ -311,7 +311,8 @@ describe('the list', () => {
 
   test('has a hundred items unless told otherwise, and between 1 and 1000', async () => {
     await using app = await startApp()
-    await registerMany(app, 1001)
+    const jobids = Array.from({ length: 1001 }, (_, index) => `j-${index}`)
+    await Promise.all(jobids.map((jobid) => app.post('/v1/jobs', { jobid })))
     expect(jobidsOf(await app.call('/v1/jobs'))).toHaveLength(100)
     expect(jobidsOf(await app.call('/v1/jobs?limit=1'))).toHaveLength(1)
     expect(jobidsOf(await app.call('/v1/jobs?limit=1000'))).toHaveLength(1000)

@@ -183,6 +183,14 @@ export function aDraft(type: EventType = 'job.stage.changed', what = 'validating
   if (type === 'job.watched' || type === 'job.unwatched') {
     return { type, change: { kind: 'registry', by: 'api' } }
   }
+  const since = new Date(noon).toISOString()
+  if (type === 'job.stalled' || type === 'job.resumed') {
+    return { type, change: { kind: 'stall', since } }
+  }
+  if (type === 'job.lost' || type === 'job.found') {
+    return { type, change: { kind: 'presence', since } }
+  }
+  if (type === 'job.overdue') return { type, change: { kind: 'deadline', deadline: since } }
   const to = statusOf(type)
   return { type, change: { kind: 'status', from: null, to, rawTo: to } }
 }
@@ -193,6 +201,7 @@ export function someDrafts(count: number): readonly EventDraft[] {
 }
 
 function statusOf(type: string): JobStatus {
+  if (type === 'job.reopened') return 'EXECUTING'
   return type.replace('job.', '').replace('status.', '').toUpperCase() as JobStatus
 }
 

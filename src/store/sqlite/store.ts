@@ -176,10 +176,14 @@ function createStore(
     close: () =>
       answer(() => {
         if (!db.open) return
-        writer.flush()
-        db.pragma('wal_checkpoint(TRUNCATE)')
-        db.close()
-        unlock()
+        try {
+          writer.flush()
+          db.pragma('wal_checkpoint(TRUNCATE)')
+        } finally {
+          // On a full disk the log of writes stays beside the file, and is taken in at the next start.
+          db.close()
+          unlock()
+        }
       }),
   }
 }
@@ -237,8 +241,16 @@ function withSettings(job: Job, { label, tags, stallAfterMs, deadline }: Registr
     ...(label !== undefined && { label }),
     ...(tags !== undefined && { tags }),
     ...(stallAfterMs !== undefined && { stallAfterMs }),
-    ...(deadline !== undefined && { deadline }),
+    ...(deadline !== undefined && {
+      deadline,
+      isOverdue: job.isOverdue && isDeadlineOf(job, deadline),
+    }),
   }
+}
+
+/** A job is overdue for one deadline; any other can be missed in its turn. */
+function isDeadlineOf(job: Job, deadline: Job['deadline']): boolean {
+  return JSON.stringify(job.deadline) === JSON.stringify(deadline)
 }
 
 /** Inside a unit nobody else can have changed the row since it was read. */

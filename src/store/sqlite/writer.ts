@@ -73,8 +73,9 @@ export class Writer {
       this.#commit.run()
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
-      // Nothing of this transaction exists; when it could not even begin, the next unit answers for it.
-      if (taken.length === 0) taken.push(...this.#units.splice(0, 1))
+      // Nothing of this transaction exists. When it could not even begin, another process holds the
+      // file: everyone is told at once, since each further try would hold the event loop up again.
+      if (taken.length === 0) taken.push(...this.#units.splice(0))
       for (const { reject } of taken) reject(error)
       return
     }

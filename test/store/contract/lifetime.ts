@@ -132,7 +132,7 @@ export function lifetimeCases(open: OpenStore): void {
 
       const shown = async () => ({
         jobs: await ground.store.listJobs({ limit: 10, before: null }),
-        active: await ground.store.listPolled({ afterId: 0, limit: 10 }),
+        polled: await ground.store.listPolled({ afterId: 0, limit: 10 }),
         document: await ground.store.readDocument(key),
         bounds: await ground.store.readBounds(),
         events: await ground.events(),

@@ -42,6 +42,10 @@ export function lookCases(open: OpenStore): void {
         ],
         result: { status: 'error', nested: [1, null, { a: 'b' }], big: 9_007_199_254_740_991 },
         resultBytes: 77,
+        looksLeft: 2,
+        stalledSince: noon - 5,
+        lostSince: noon - 6,
+        isOverdue: true,
         polledAt: noon + 2,
         changedAt: noon + 3,
       }
@@ -150,6 +154,21 @@ export function lookCases(open: OpenStore): void {
       await ground.reopen()
       expect((await ground.store.readDocument(key)) === large).toBe(true)
       expect(await ground.store.readDocument({ ...key, upstream: 'dev' })).toBeNull()
+    })
+
+    test('that showed no document leaves the one of the last change', async () => {
+      const ground = await Ground.create(open)
+      const job = await ground.register('j-1')
+      const lost = { ...job, state: 'lost', lostSince: noon } as const
+      const drafts = [aDraft('job.lost')]
+      const look = { job: lost, drafts, document: null, at: noon }
+      expect(await ground.store.commitLook(look)).toMatchObject({ outcome: 'written' })
+      expect(await ground.store.readDocument(key)).toBeNull()
+      await ground.look(key, [aDraft('job.found')], { state: 'active', document: '{"v":1}' })
+      const again = { ...(await ground.find(key)), state: 'lost' } as const
+      await ground.store.commitLook({ ...look, job: again })
+      expect(await ground.store.readDocument(key)).toBe('{"v":1}')
+      expect(await ground.newest()).toBe(4)
     })
 
     test.each([

@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { noon } from '../../helpers/builders.ts'
-import {
-  Ground,
-  aDraft,
-  anEndpoint,
-  minute,
-  overtakeMs,
-  someDrafts,
-} from '../harness.ts'
+import { Ground, aDraft, anEndpoint, minute, overtakeMs, someDrafts } from '../harness.ts'
 import type { OpenStore } from '../harness.ts'
 
 /** The order in which deliveries become due. */
@@ -94,7 +87,10 @@ export function orderCases(open: OpenStore): void {
       expect(await ground.dueSeqs(id)).toEqual([3])
     })
 
-    const urgent = ['job.completed', 'job.failed', 'job.cancelled'] as const
+    const urgent = [
+      ...(['job.completed', 'job.failed', 'job.cancelled'] as const),
+      ...(['job.lost', 'job.overdue', 'job.stalled'] as const),
+    ]
     test.each(urgent)(
       '%s waits for an earlier one no longer than the overtake time',
       async (type) => {

@@ -239,32 +239,64 @@ export function registryCases(open: OpenStore): void {
       expect(answers.map(({ job }) => job.label)).toEqual(upTo(100).map((n) => `label ${n}`))
     })
 
-    test('active jobs come by ascending id in pages, and no others', async () => {
+    test('jobs that are still looked at come by ascending id in pages, and no others', async () => {
       const ground = await Ground.create(open)
       const jobs: Job[] = []
       for (const n of upTo(11)) {
         jobs.push(await ground.register(`j-${n}`, { upstream: n % 2 === 0 ? 'dev' : 'prod' }))
       }
-      const [first, second, third] = jobs as [Job, Job, Job]
+      const [first, second, third, fourth] = jobs as [Job, Job, Job, Job]
       await ground.store.stopJob(first, noon)
-      await ground.look(second, [aDraft('job.failed')], { state: 'ended', status: 'FAILED' })
-      await ground.look(third, [], { state: 'lost' })
+      const ended = { state: 'ended', status: 'FAILED' } as const
+      await ground.look(second, [aDraft('job.failed')], { ...ended, looksLeft: 0 })
+      await ground.look(third, [aDraft('job.failed')], { ...ended, looksLeft: 2 })
+      await ground.look(fourth, [aDraft('job.lost')], { state: 'lost', lostSince: noon })
 
-      const active = jobs.slice(3).map(({ id, upstream, jobid }) => ({ id, upstream, jobid }))
+      const polled = [
+        { ...third, state: 'ended', looksLeft: 2 },
+        { ...fourth, state: 'lost' },
+        ...jobs.slice(4),
+      ].map(({ id, upstream, jobid, state, looksLeft }) => ({
+        ...{ id, upstream, jobid, state, looksLeft },
+      }))
       const pages = []
       let afterId = 0
       for (;;) {
-        const page = await ground.store.listPolled({ afterId, limit: 3 })
+        const page = await ground.store.listPolled({ afterId, limit: 4 })
         if (page.length === 0) break
         pages.push(page)
         afterId = page.at(-1)?.id ?? Infinity
       }
-      expect(pages.map(({ length }) => length)).toEqual([3, 3, 2])
-      expect(pages.flat()).toEqual(active)
+      expect(pages.map(({ length }) => length)).toEqual([4, 4, 1])
+      expect(pages.flat()).toEqual(polled)
 
       await ground.register('j-1')
+      await ground.store.stopJob(third, noon)
       const all = await ground.store.listPolled({ afterId: 0, limit: 100 })
-      expect(all.map(({ jobid }) => jobid)).toEqual(['j-1', ...active.map(({ jobid }) => jobid)])
+      expect(all.map(({ jobid }) => jobid)).toEqual([
+        'j-1',
+        ...polled.slice(1).map(({ jobid }) => jobid),
+      ])
+    })
+
+    test('a lost job that is registered again is lost no more', async () => {
+      const ground = await Ground.create(open)
+      await ground.register('j-1')
+      await ground.look(key, [aDraft('job.lost')], { state: 'lost', lostSince: noon })
+      expect(await ground.register('j-1')).toMatchObject({ state: 'active', lostSince: null })
+    })
+
+    test('a new deadline can be missed anew, the same one given again cannot', async () => {
+      const ground = await Ground.create(open)
+      const deadline = { afterMs: minute }
+      await ground.register('j-1', { deadline })
+      await ground.look(key, [aDraft('job.overdue')], { isOverdue: true })
+      expect(await ground.register('j-1', { deadline })).toMatchObject({ isOverdue: true })
+      expect(await ground.register('j-1', { label: 'x' })).toMatchObject({ isOverdue: true })
+      const longer = { afterMs: 60 * minute }
+      expect(await ground.register('j-1', { deadline: longer })).toMatchObject({
+        ...{ deadline: longer, isOverdue: false },
+      })
     })
   })
 }

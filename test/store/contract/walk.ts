@@ -34,8 +34,9 @@ const lookTypes: EventType[] = [
   'job.executing',
   'job.completed',
   'job.failed',
+  'job.lost',
 ]
-const urgentTypes = new Set<EventType>(['job.completed', 'job.failed'])
+const urgentTypes = new Set<EventType>(['job.completed', 'job.failed', 'job.lost'])
 
 type Step =
   | { readonly kind: 'register' | 'stop' | 'staleLook'; readonly job: number }
