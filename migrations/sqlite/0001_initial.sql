@@ -19,7 +19,7 @@ CREATE TABLE jobs (
   status          TEXT,
   snapshot        TEXT    NOT NULL,
   search          TEXT    NOT NULL,  -- label, title, operation, username, jobid in upper case
-  label           TEXT,
+  label           TEXT,              -- JSON string: as a plain one half a surrogate pair would be lost
   tags            TEXT    NOT NULL,  -- JSON array
   stall_after_ms  INTEGER,
   deadline_at     INTEGER,

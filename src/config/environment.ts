@@ -16,6 +16,18 @@ export function environmentConfig(env: Environment): object {
   const webhookUrl = secret('JOBWATCH_WEBHOOK_URL')
   const slackUrl = secret('JOBWATCH_SLACK_URL')
   const root = text('JOBWATCH_UPSTREAM_ROOT')
+  const credentials = defined({
+    token: secret('JOBWATCH_UPSTREAM_TOKEN'),
+    username: text('JOBWATCH_UPSTREAM_USERNAME'),
+    password: secret('JOBWATCH_UPSTREAM_PASSWORD'),
+  })
+  if (root === undefined && Object.keys(credentials).length > 0) {
+    throw new UsageError(
+      'config_invalid',
+      'There are credentials for an upstream, but JOBWATCH_UPSTREAM_ROOT is not set: ' +
+        'it is the URL of the admin directory, such as https://gis.example.com/arcgis/admin',
+    )
+  }
   return defined({
     listen: text('JOBWATCH_LISTEN'),
     database: text('JOBWATCH_DATABASE'),
@@ -25,11 +37,7 @@ export function environmentConfig(env: Environment): object {
       defined({
         name: 'default',
         root,
-        auth: defined({
-          token: secret('JOBWATCH_UPSTREAM_TOKEN'),
-          username: text('JOBWATCH_UPSTREAM_USERNAME'),
-          password: secret('JOBWATCH_UPSTREAM_PASSWORD'),
-        }),
+        auth: credentials,
         discover: text('JOBWATCH_DISCOVER') && { enabled: flag(env, 'JOBWATCH_DISCOVER') },
       }),
     ],

@@ -41,9 +41,21 @@ export function parseConfig(value: unknown, origin: string, env: Environment): C
   )
 }
 
+/** Headers in which credentials travel, by their names. */
+const secretHeader = /auth|token|key|secret|cookie|password/i
+
 /** The effective configuration as YAML, in the form of the file, with every secret hidden. */
 export function printConfig(config: Config): string {
-  return stringifyYaml(z.encode(configSchema({}), config))
+  const endpoints = config.endpoints.map((endpoint) => ({
+    ...endpoint,
+    headers: Object.fromEntries(
+      Object.entries(endpoint.headers).map(([name, value]) => [
+        name,
+        secretHeader.test(name) ? '[secret]' : value,
+      ]),
+    ),
+  }))
+  return stringifyYaml(z.encode(configSchema({}), { ...config, endpoints }))
 }
 
 function readConfigFile(named: string | undefined): string | null {

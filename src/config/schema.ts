@@ -103,7 +103,7 @@ export function configSchema(env: Environment) {
             .array(
               z.strictObject({
                 name: z.string().min(1).max(100),
-                token: secret,
+                token: secret.check(isTokenSecret),
                 scopes: z.array(z.enum(['read', 'write'])).min(1),
               }),
             )
@@ -258,6 +258,15 @@ function isHttpSecret({ value, issues }: Check<Secret>): void {
   const url = value.reveal()
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return
   issues.push({ code: 'custom', input: undefined, message: 'must be an http or https URL' })
+}
+
+function isTokenSecret({ value, issues }: Check<Secret>): void {
+  if (/^[\x21-\x7e]+$/.test(value.reveal())) return
+  issues.push({
+    code: 'custom',
+    input: undefined,
+    message: 'must be of printable ASCII without blanks, or no request can carry it',
+  })
 }
 
 function isWebhookSecret({ value, issues }: Check<Secret>): void {

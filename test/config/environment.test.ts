@@ -131,10 +131,10 @@ describe('the environment alone', () => {
   })
 
   test.each([
-    ['JOBWATCH_API_TOKEN', 'a token', {}],
+    ['JOBWATCH_API_TOKEN', 'a-token', {}],
     [
       'JOBWATCH_UPSTREAM_TOKEN',
-      'a token',
+      'a-token',
       { JOBWATCH_UPSTREAM_ROOT: 'https://gis.example.com/admin' },
     ],
     [
@@ -242,9 +242,9 @@ describe('which configuration is read', () => {
     const file = await folder.write('a.yaml', {
       api: { tokens: [{ name: 'a', token: { env: 'MY_TOKEN' }, scopes: ['read'] }] },
     })
-    const config = loadConfig(file, { ...env, MY_TOKEN: 'a token', JOBWATCH_API_TOKEN: 'other' })
+    const config = loadConfig(file, { ...env, MY_TOKEN: 'a-token', JOBWATCH_API_TOKEN: 'other' })
     expect(config.listen.port).toBe(8484)
-    expect(config.api.tokens.map(({ token }) => token.reveal())).toEqual(['a token'])
+    expect(config.api.tokens.map(({ token }) => token.reveal())).toEqual(['a-token'])
   })
 
   test('faults of a file name the file', async () => {
@@ -329,3 +329,13 @@ function secretsIn({ api, upstreams, endpoints }: Config): string[] {
     ]),
   ].flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]))
 }
+
+test.each([
+  { JOBWATCH_UPSTREAM_TOKEN: 'canary' },
+  { JOBWATCH_UPSTREAM_USERNAME: 'me', JOBWATCH_UPSTREAM_PASSWORD: 'canary' },
+])('credentials without a root are no upstream, and the missing variable is named', async (env) => {
+  await inFolder()
+  const refusal = refusalOf(() => loadConfig(undefined, env))
+  expect(refusal).toContain('JOBWATCH_UPSTREAM_ROOT')
+  expect(refusal).not.toContain('canary')
+})

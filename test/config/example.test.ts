@@ -9,7 +9,7 @@ import { temporaryFolder } from '../helpers/daemon.ts'
 
 const secrets = {
   JOBWATCH_UPSTREAM_PASSWORD: 'a password',
-  JOBWATCH_OPS_TOKEN: 'a token',
+  JOBWATCH_OPS_TOKEN: 'a-token',
   JOBWATCH_OPS_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
   SLACK_WEBHOOK_URL: 'https://hooks.slack.com/services/x',
 }

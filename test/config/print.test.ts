@@ -95,3 +95,16 @@ function withSecrets(value: unknown, key = ''): unknown {
     Object.entries(value).map(([name, item]) => [name, withSecrets(item, name)]),
   )
 }
+
+test('headers that carry credentials are hidden, others shown', () => {
+  const headers = { Authorization: 'Bearer canary', 'X-Api-Key': 'canary', 'X-Team': 'gis' }
+  const endpoints = [{ name: 'ops', url: 'https://hooks.example.com/', headers }]
+  const text = printConfig(parseConfig({ endpoints }, 'the test', {}))
+  expect(text).not.toContain('canary')
+  expect(text).toContain('X-Team: gis')
+})
+
+test.each(['two words', 'ends with a line\n', 'straße'])('an API token is refused: %j', (token) => {
+  const api = { tokens: [{ name: 'ops', token, scopes: ['read'] }] }
+  expect(() => parseConfig({ api }, 'the test', {})).toThrow(/api\.tokens\[0\]\.token: must be/)
+})

@@ -126,6 +126,13 @@ describe('by jobid', () => {
     expect(jobOf(again)['watchedAt']).toBe(jobOf(first)['watchedAt'])
   })
 
+  test('any text comes back as it was sent, half a character included', async () => {
+    await using app = await startApp()
+    const settings = { label: 'half a \ud83d', tags: ['\udc00'] }
+    await app.post('/v1/jobs', { jobid: 'j1', ...settings })
+    expect(jobOf(await app.call('/v1/jobs/j1'))).toMatchObject(settings)
+  })
+
   test('null takes a label, a stall time and a deadline away, and an empty list the tags', async () => {
     await using app = await startApp()
     const settings = { label: 'one', tags: ['a'], stallAfter: '30m', deadline: '2h' }
@@ -417,7 +424,9 @@ describe('settings', () => {
 
   test('there may be 50 tags of 100 characters', async () => {
     await using app = await startApp()
-    const tags = Array.from({ length: 50 }, (_, index) => String(index).padStart(100, '🛰'))
+    const tags = Array.from({ length: 50 }, (_, index) =>
+      `${index} ${'ж'.repeat(97)}`.slice(0, 100),
+    )
     const answer = await app.post('/v1/jobs', { jobid: 'j1', tags })
     expect(jobOf(answer).tags).toEqual(tags)
     expect(jobOf(await app.call('/v1/jobs/j1')).tags).toEqual(tags)

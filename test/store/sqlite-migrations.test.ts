@@ -19,7 +19,7 @@ const rowsUnder: Readonly<Record<number, string>> = {
     INSERT INTO epochs (first_seq, epoch, begun_at) VALUES (1, 'abc123', 1);
     INSERT INTO jobs (revision, upstream, jobid, state, status, snapshot, search, label, tags,
                       stall_after_ms, deadline_at, watched_at, polled_at, changed_at, last_seq)
-      VALUES (3, 'prod', 'j-1', 'ended', 'FAILED', '{"stages":[],"messages":[]}', 'J-1', 'Nightly',
+      VALUES (3, 'prod', 'j-1', 'ended', 'FAILED', '{"stages":[],"messages":[]}', 'J-1', '"Nightly"',
               '["a"]', 60000, 5, 1, 2, 3, 2);
     INSERT INTO documents (job_id, text) VALUES (1, '{}');
     INSERT INTO events (type, upstream, jobid, tags, text)
@@ -143,7 +143,7 @@ test('a store opens what an earlier schema was filled with', async () => {
     ...{ newest: 2, oldest: 1, epochs: [{ epoch: 'abc123', firstSeq: 1 }] },
   })
   expect(await store.findJob({ upstream: 'prod', jobid: 'j-1' })).toMatchObject({
-    ...{ state: 'ended', label: 'Nightly', tags: ['a'], deadline: { atMs: 5 }, lastSeq: 2 },
+    ...{ state: 'ended', label: '"Nightly"', tags: ['a'], deadline: { atMs: 5 }, lastSeq: 2 },
   })
   const { jobs } = await store.listJobs({ text: 'j-1', limit: 10, before: null })
   expect(jobs).toHaveLength(1)

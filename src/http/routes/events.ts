@@ -23,7 +23,7 @@ export function eventRoutes(app: FastifyInstance, { store }: ApiDeps): void {
   app.get('/v1/events', { config: { scope: 'read' } }, async (request, reply) => {
     const query = parseInput(ListEvents, request.query)
     const bounds = await store.readBounds()
-    const cursor = query.after === undefined ? startOfLog : readCursor(query.after)
+    const cursor = query.after ? readCursor(query.after) : startOfLog
     const { after, gap } = resolveCursor(cursor, bounds)
     const { events, through, newest } = await readPage(after, query.limit, filterOf(query))
     const items = events.map(({ text }) => text).join(',')
