@@ -1,4 +1,6 @@
 import { EventSource } from 'eventsource'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
@@ -326,6 +328,36 @@ test('a token that the upstream no longer takes is renewed without a word in the
     'job.executing',
     'job.completed',
   ])
+})
+
+test('Slack hears of the end of a job, why it failed, and nothing else', async () => {
+  await using around = await surroundings()
+  const { simulator, config, folder } = around
+  const lines: string[] = []
+  const slack = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      lines.push((JSON.parse(Buffer.concat(chunks).toString()) as { text: string }).text)
+      response.end('ok')
+    })
+  })
+  await new Promise<void>((resolve) => slack.listen(0, '127.0.0.1', resolve))
+  const { port } = slack.address() as AddressInfo
+  const endpoints = [
+    { name: 'ops-slack', format: 'slack', url: `http://127.0.0.1:${port}/services/x` },
+    ...config.endpoints,
+  ]
+  await using daemon = await serve({ ...config, endpoints }, folder)
+  const { jobid } = simulator.submit('failing', { pace: 0.01 })
+  await register(daemon.url, { jobid, label: 'nightly <backup>' })
+  await until(() => lines.length > 0)
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^:x: \*nightly &lt;backup&gt;\* FAILED \(prod, siteadmin\)\n> .*backup store/,
+    ),
+  ])
+  slack.close()
 })
 
 /** The events of the requests that were answered well, when there are as many as asked for. */

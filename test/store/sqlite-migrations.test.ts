@@ -143,7 +143,7 @@ test('a store opens what an earlier schema was filled with', async () => {
     ...{ newest: 2, oldest: 1, epochs: [{ epoch: 'abc123', firstSeq: 1 }] },
   })
   expect(await store.findJob({ upstream: 'prod', jobid: 'j-1' })).toMatchObject({
-    ...{ state: 'ended', label: '"Nightly"', tags: ['a'], deadline: { atMs: 5 }, lastSeq: 2 },
+    ...{ state: 'ended', label: 'Nightly', tags: ['a'], deadline: { atMs: 5 }, lastSeq: 2 },
   })
   const { jobs } = await store.listJobs({ text: 'j-1', limit: 10, before: null })
   expect(jobs).toHaveLength(1)
