@@ -29,10 +29,16 @@ const rows = [
   { files: /^store\//, imports: basics, packages: ['better-sqlite3'], node: true },
   { files: /^notify\//, imports: basics, packages: ['undici'], node: true },
   { files: /^frame-ring\.ts$/, imports: ['core/'], packages: [], node: false },
+  {
+    files: /^watched-job\.ts$/,
+    imports: ['core/', 'store/store.ts'],
+    packages: [],
+    node: false,
+  },
   // Loops know interfaces, never implementations.
   {
     files: /^(poller|dispatcher|feed)\.ts$/,
-    imports: [...basics, ...interfaces, 'frame-ring.ts'],
+    imports: [...basics, ...interfaces, 'frame-ring.ts', 'watched-job.ts'],
     packages: ['p-queue'],
     node: false,
   },

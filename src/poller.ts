@@ -4,16 +4,16 @@ import { advance, judgedFrom } from './core/advance.ts'
 import type { LifePolicy } from './core/advance.ts'
 import type { Random } from './core/backoff.ts'
 import { DueHeap } from './core/heap.ts'
-import type { Due } from './core/heap.ts'
-import type { Job, JobKey, JobState } from './core/job.ts'
+import type { Job } from './core/job.ts'
 import { forgetful } from './core/memory.ts'
-import type { Memory } from './core/memory.ts'
 import type { Observation, Problem } from './core/observation.ts'
 import { nextPollAt } from './core/schedule.ts'
 import type { PollPolicy } from './core/schedule.ts'
 import type { Logger } from './log.ts'
 import type { PolledJob, Store } from './store/store.ts'
 import type { Look, Upstream } from './upstream/upstream.ts'
+import { noteProblem, noteSuccess, watchedJob } from './watched-job.ts'
+import type { WatchedJob } from './watched-job.ts'
 
 export interface PollingPolicy extends PollPolicy, LifePolicy {
   /** Requests in flight, at most. */
@@ -49,22 +49,6 @@ export interface Poller {
   stop(): Promise<void>
 }
 
-/** A watched job in memory. Mutable, since there may be a hundred thousand of them. */
-interface Entry extends JobKey, Due {
-  readonly id: number
-  state: JobState
-  looksLeft: number
-  memory: Memory
-  /** Until then a look that shows nothing new needs no job to be read. */
-  judgedFrom: number
-  fingerprint: string | null
-  quiet: number
-  failures: number
-  polledAt: number | null
-  problem: Problem | null
-  inFlight: boolean
-}
-
 const startPageSize = 1000
 const unconfirmed = 'COMPLETED, but the document does not look finished: looking again'
 /** A commit that met a changed job is tried again with the job as it is now. */
@@ -79,8 +63,8 @@ export function createPoller(
   { store, upstream, clock, random, log }: PollerDeps,
   policy: PollingPolicy,
 ): Poller {
-  const entries = new Map<number, Entry>()
-  const schedule = new DueHeap<Entry>()
+  const entries = new Map<number, WatchedJob>()
+  const schedule = new DueHeap<WatchedJob>()
   const queue = new PQueue({ concurrency: policy.concurrency, ...evenly(policy.rate) })
   let cancelTimer = (): void => undefined
   let cancelPause = (): void => undefined
@@ -101,7 +85,6 @@ export function createPoller(
         return
       }
       schedule.remove(entry)
-      entry.inFlight = true
       queue
         .add(() => look(entry))
         .catch((error: unknown) => {
@@ -114,7 +97,7 @@ export function createPoller(
     }
   }
 
-  async function look(entry: Entry): Promise<void> {
+  async function look(entry: WatchedJob): Promise<void> {
     if (isStopped() || entries.get(entry.id) !== entry) return
     let retryAfterMs: number | null = null
     try {
@@ -127,7 +110,6 @@ export function createPoller(
       entry.failures += 1
       log.error({ err: error, upstream: upstream.name, jobid: entry.jobid }, 'poller.look_failed')
     } finally {
-      entry.inFlight = false
       const isWatched = entries.get(entry.id) === entry
       if (isWatched && !isStopped()) {
         const now = clock.now()
@@ -140,33 +122,33 @@ export function createPoller(
   }
 
   /** True while an unchanged document means that nothing at all is to be done. */
-  function isPlain({ state, memory, judgedFrom: from }: Entry): boolean {
+  function isPlain({ state, memory, judgedFrom: from }: WatchedJob): boolean {
     return state === 'active' && memory.confirming === 0 && clock.now() < from
   }
 
   /** Writes what a look changed; returns how long the upstream wants to be left alone. */
-  async function takeIn(entry: Entry, seen: Look): Promise<number | null> {
+  async function takeIn(entry: WatchedJob, seen: Look): Promise<number | null> {
     const now = clock.now()
     switch (seen.outcome) {
       case 'same':
-        noteSuccess(entry, now)
+        worked(entry, now)
         entry.memory = forgetful
         entry.quiet += 1
         return null
       case 'seen':
         await commit(entry, seen, seen.document, now)
         entry.fingerprint = seen.fingerprint
-        if (entry.memory.confirming === 0) noteSuccess(entry, now)
-        else noteProblem(entry, 'unconfirmed', unconfirmed, now)
+        if (entry.memory.confirming === 0) worked(entry, now)
+        else failed(entry, 'unconfirmed', unconfirmed, now)
         return null
       case 'missing':
         await commit(entry, seen, null, now)
         // A job that ended is never lost: what is answered about it then means nothing.
-        if (entry.state !== 'ended') noteProblem(entry, 'missing', seen.detail, now)
+        if (entry.state !== 'ended') failed(entry, 'missing', seen.detail, now)
         return null
       case 'failed':
         if (!isPlain(entry)) await commit(entry, seen, null, now)
-        if (entry.state !== 'ended') noteProblem(entry, seen.failure, seen.detail, now)
+        if (entry.state !== 'ended') failed(entry, seen.failure, seen.detail, now)
         entry.failures += 1
         if (seen.failure === 'throttled' && seen.retryAfterMs !== null) pause(seen.retryAfterMs)
         return seen.retryAfterMs
@@ -174,7 +156,7 @@ export function createPoller(
   }
 
   async function commit(
-    entry: Entry,
+    entry: WatchedJob,
     observation: Observation,
     document: string | null,
     now: number,
@@ -203,27 +185,14 @@ export function createPoller(
     throw new Error(`the job changed ${maxCommitTries} times while one look was written`)
   }
 
-  function noteSuccess(entry: Entry, now: number): void {
-    if (entry.problem !== null) {
-      log.info({ upstream: upstream.name, jobid: entry.jobid }, 'poller.look_recovered')
-    }
-    entry.polledAt = now
-    entry.failures = 0
-    entry.problem = null
+  function worked(entry: WatchedJob, now: number): void {
+    if (!noteSuccess(entry, now)) return
+    log.info({ upstream: upstream.name, jobid: entry.jobid }, 'poller.look_recovered')
   }
 
-  function noteProblem(entry: Entry, kind: Problem['kind'], detail: string, now: number): void {
-    const { problem } = entry
-    if (problem?.kind !== kind) {
-      log.warn({ upstream: upstream.name, jobid: entry.jobid, kind, detail }, 'poller.look_failed')
-    }
-    entry.polledAt = now
-    entry.problem = {
-      kind,
-      detail,
-      since: problem?.since ?? now,
-      attempts: (problem?.attempts ?? 0) + 1,
-    }
+  function failed(entry: WatchedJob, kind: Problem['kind'], detail: string, now: number): void {
+    if (!noteProblem(entry, kind, detail, now)) return
+    log.warn({ upstream: upstream.name, jobid: entry.jobid, kind, detail }, 'poller.look_failed')
   }
 
   function logChange(job: Job, events: number): void {
@@ -242,32 +211,14 @@ export function createPoller(
     cancelPause = clock.after(ms, () => queue.start())
   }
 
-  function forget(entry: Entry): void {
+  function forget(entry: WatchedJob): void {
     schedule.remove(entry)
     entries.delete(entry.id)
   }
 
   function add(job: PolledJob, dueAt: number): void {
-    const { id, upstream: name, jobid, state, looksLeft } = job
-    const entry: Entry = {
-      id,
-      upstream: name,
-      jobid,
-      state,
-      looksLeft,
-      memory: forgetful,
-      // Known once the job has been read.
-      judgedFrom: 0,
-      fingerprint: null,
-      quiet: 0,
-      failures: 0,
-      polledAt: null,
-      problem: null,
-      inFlight: false,
-      dueAt,
-      slot: -1,
-    }
-    entries.set(id, entry)
+    const entry = watchedJob(job, dueAt)
+    entries.set(job.id, entry)
     schedule.schedule(entry, dueAt)
   }
 

@@ -79,6 +79,12 @@ export function registerJobSchema(body: unknown): z.ZodType<RegisterJob> {
   return isSubmitAnswer ? RegisterBySubmitAnswer : RegisterByName
 }
 
+/** Body of `POST /v1/jobs/batch`; each of the jobs is checked for itself. */
+export const RegisterJobs = z.strictObject({ jobs: z.array(z.unknown()).min(1).max(1000) })
+
+/** Body of `PATCH /v1/jobs/{jobid}`: what is left out stays, null clears. */
+export const PatchJob = z.strictObject({ ...JobSettings, tags: tags.nullable().optional() })
+
 /** A registration as the API understands it; exactly one of `jobsUrl`, `url` and `jobid` counts. */
 export interface RegisterJob {
   readonly jobsUrl?: string

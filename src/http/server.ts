@@ -218,7 +218,8 @@ function toProblem(error: unknown): HttpProblem {
     return new HttpProblem(415, 'unsupported_media_type', detail)
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new HttpProblem(413, 'body_too_large', `A body may have ${maxBodyBytes} bytes`)
+    const detail = 'A body may have 1 MiB, that of /v1/jobs/batch 8 MiB'
+    return new HttpProblem(413, 'body_too_large', detail)
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new HttpProblem(

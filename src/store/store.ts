@@ -13,6 +13,8 @@ export interface Store {
 
   /** Begins to watch a job, or brings label, tags … of a watched one up to date. */
   registerJob(registration: Registration, now: number): Promise<Registered>
+  /** Changes what was set for a job; null when it is not known. */
+  updateJob(key: JobKey, settings: JobSettings, now: number): Promise<Job | null>
   /** Stops watching a job; false when it was not being watched. */
   stopJob(key: JobKey, now: number): Promise<boolean>
   /** Writes what a look led to: the job, its events, the deliveries they owe. */
@@ -53,8 +55,10 @@ export interface Store {
   close(): Promise<void>
 }
 
-export interface Registration extends JobKey {
-  // Undefined leaves the value of a watched job as it is.
+export interface Registration extends JobKey, JobSettings {}
+
+/** What people set for a job: undefined leaves the value as it is, null clears it. */
+export interface JobSettings {
   readonly label?: string | null | undefined
   readonly tags?: readonly string[] | undefined
   readonly stallAfterMs?: number | null | undefined

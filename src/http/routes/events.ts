@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parseCursor, resolveCursor } from '../../core/cursor.ts'
 import type { Cursor } from '../../core/cursor.ts'
 import type { EventFilter } from '../../core/plan.ts'
+import type { LoggedEvent } from '../../core/event.ts'
 import type { EventPage } from '../../store/store.ts'
 import type { ApiDeps } from '../deps.ts'
 import { invalidField, parseInput } from '../problem.ts'
@@ -10,14 +11,23 @@ import { ListEvents } from '../schemas.ts'
 
 /** `GET /v1/events`: the log in pages, joined from the stored texts. */
 export function eventRoutes(app: FastifyInstance, { store }: ApiDeps): void {
-  /** Reads on until something matches, so that a page is empty only at the head of the log. */
+  /**
+   * Reads on, letting others have the event loop in between, until the page is full. It is short
+   * only at the head of the log, or when its events are very large.
+   */
   async function readPage(after: number, limit: number, filter: EventFilter): Promise<EventPage> {
-    let page = await store.readEvents({ after, limit, filter })
-    while (page.events.length === 0 && page.through < page.newest) {
+    const events: LoggedEvent[] = []
+    let bytes = 0
+    let from = after
+    for (;;) {
+      const page = await store.readEvents({ after: from, limit: limit - events.length, filter })
+      events.push(...page.events)
+      for (const { text } of page.events) bytes += text.length
+      const isFull = events.length >= limit || bytes >= maxPageLength
+      if (isFull || page.through >= page.newest) return { ...page, events }
+      from = page.through
       await nextTurn()
-      page = await store.readEvents({ after: page.through, limit, filter })
     }
-    return page
   }
 
   app.get('/v1/events', { config: { scope: 'read' } }, async (request, reply) => {
@@ -34,6 +44,8 @@ export function eventRoutes(app: FastifyInstance, { store }: ApiDeps): void {
   })
 }
 
+/** Characters of events in one answer, about. */
+const maxPageLength = 8_388_608
 const startOfLog: Cursor = { kind: 'seq', seq: 0 }
 
 /** A cursor from a query; a malformed one is the client's mistake. */

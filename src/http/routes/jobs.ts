@@ -1,16 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import { positionId } from '../../core/cursor.ts'
-import type { Job, JobKey } from '../../core/job.ts'
-import type { ApiDeps, ApiUpstream } from '../deps.ts'
+import type { Job } from '../../core/job.ts'
+import type { ApiDeps } from '../deps.ts'
 import { toJobAnswer } from '../job-answer.ts'
+import { targetOf } from '../job-target.ts'
 import { decodePageCursor, encodePageCursor } from '../page-cursor.ts'
-import { HttpProblem, invalidField, parseInput } from '../problem.ts'
-import { JobParams, ListJobs, registerJobSchema, WhichUpstream } from '../schemas.ts'
-import type { RegisterJob } from '../schemas.ts'
+import { HttpProblem, parseInput, problemBody } from '../problem.ts'
+import {
+  JobParams,
+  ListJobs,
+  PatchJob,
+  registerJobSchema,
+  RegisterJobs,
+  WhichUpstream,
+} from '../schemas.ts'
 
 const cursorHeader = 'x-jobwatch-cursor'
+const maxBatchBytes = 8_388_608
 
-/** The calls on jobs: register, list, show, stop, document. */
+/** The calls on jobs: register one or many, list, show, change, stop, document. */
 export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: ApiDeps): void {
   const upstreamByName = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
 
@@ -40,14 +48,30 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return job
   }
 
-  app.post('/v1/jobs', { config: { scope: 'write' } }, async (request, reply) => {
-    const input = parseInput(registerJobSchema(request.body), request.body)
+  /** Registers what a client sent, in either of its forms; throws the problem that answers it. */
+  async function register(body: unknown) {
+    const input = parseInput(registerJobSchema(body), body)
     const key = targetOf(input, upstreams)
     const { label, tags, stallAfter: stallAfterMs, deadline } = input
     const registration = { ...key, label, tags, stallAfterMs, deadline }
     const { job, began } = await store.registerJob(registration, clock.now())
     if (job.state === 'active') upstreamByName.get(job.upstream)?.watch(job)
-    return reply.code(began ? 201 : 200).send(answer(job))
+    return { status: began ? 201 : 200, job: answer(job) }
+  }
+
+  app.post('/v1/jobs', { config: { scope: 'write' } }, async (request, reply) => {
+    const { status, job } = await register(request.body)
+    return reply.code(status).send(job)
+  })
+
+  const batchOptions = { config: { scope: 'write' }, bodyLimit: maxBatchBytes } as const
+  app.post('/v1/jobs/batch', batchOptions, async (request) => {
+    const { jobs } = parseInput(RegisterJobs, request.body)
+    // All at once: they share their transactions, and one that is wrong holds up no other.
+    const results = await Promise.all(
+      jobs.map((body) => register(body).catch((error: unknown) => refused(error))),
+    )
+    return { results }
   })
 
   app.get('/v1/jobs', { config: { scope: 'read' } }, async (request, reply) => {
@@ -68,6 +92,15 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return answer(job)
   })
 
+  app.patch('/v1/jobs/:jobid', { config: { scope: 'write' } }, async (request) => {
+    const { label, tags, stallAfter: stallAfterMs, deadline } = parseInput(PatchJob, request.body)
+    const known = await oneJob(request.params, request.query)
+    const settings = { label, tags: tags === null ? [] : tags, stallAfterMs, deadline }
+    const job = (await store.updateJob(known, settings, clock.now())) ?? known
+    if (job.state === 'active') upstreamByName.get(job.upstream)?.watch(job)
+    return answer(job)
+  })
+
   app.delete('/v1/jobs/:jobid', { config: { scope: 'write' } }, async (request, reply) => {
     const job = await oneJob(request.params, request.query)
     await store.stopJob(job, clock.now())
@@ -85,52 +118,8 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
   })
 }
 
-/** Which job at which upstream a registration names; throws a 400 that says what is missing. */
-function targetOf(input: RegisterJob, upstreams: readonly ApiUpstream[]): JobKey {
-  const field = input.jobsUrl === undefined ? 'url' : 'jobsUrl'
-  const url = input.jobsUrl ?? input.url
-  if (url !== undefined) return targetOfUrl(url, field, input, upstreams)
-  if (input.jobid === undefined) {
-    throw invalidField('jobid', 'give the job by jobid or by url')
-  }
-  return { jobid: input.jobid, upstream: upstreamOf(input.upstream, upstreams) }
-}
-
-function targetOfUrl(
-  text: string,
-  field: string,
-  { jobid: claimed, upstream: wanted }: RegisterJob,
-  upstreams: readonly ApiUpstream[],
-): JobKey {
-  if (!URL.canParse(text)) throw invalidField(field, 'must be the absolute URL of a job')
-  const url = new URL(text)
-  const candidates = upstreams.flatMap((upstream) => {
-    const jobid = upstream.jobidOf(url)
-    return jobid === null ? [] : [{ jobid, upstream: upstream.name }]
-  })
-  const roots = upstreams.map(({ root }) => `${root}/jobs/<jobid>`).join(' or ') || 'none'
-  const [first] = candidates
-  if (first === undefined) {
-    throw invalidField(field, `is no job of a configured upstream; jobs have URLs such as ${roots}`)
-  }
-  const found = wanted === undefined ? first : candidates.find((item) => item.upstream === wanted)
-  if (found === undefined) {
-    throw invalidField('upstream', `the URL belongs to the upstream ${first.upstream}`)
-  }
-  if (claimed !== undefined && claimed !== found.jobid) {
-    throw invalidField('jobid', `the URL names the job ${found.jobid}; give one of the two`)
-  }
-  return found
-}
-
-function upstreamOf(wanted: string | undefined, upstreams: readonly ApiUpstream[]): string {
-  const names = upstreams.map(({ name }) => name)
-  const [only] = names
-  if (only === undefined) throw invalidField('upstream', 'no upstream is configured')
-  if (wanted === undefined) {
-    if (names.length === 1) return only
-    throw invalidField('upstream', `say which one: ${names.join(', ')}`)
-  }
-  if (names.includes(wanted)) return wanted
-  throw invalidField('upstream', `must be one of ${names.join(', ')}`)
+/** One job of a batch that is not taken; what is no problem of the client's fails the whole call. */
+function refused(error: unknown) {
+  if (!(error instanceof HttpProblem)) throw error
+  return { status: error.status, problem: problemBody(error) }
 }

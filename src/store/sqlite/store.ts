@@ -9,6 +9,7 @@ import { plan } from '../../core/plan.ts'
 import type {
   JobPage,
   JobQuery,
+  JobSettings,
   LookCommit,
   LookResult,
   Registered,
@@ -102,13 +103,18 @@ function createStore(
       const inserted = jobs.insert(fresh)
       return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
     }
-    const changed = withSettings(known, registration)
     if (known.state === 'stopped' || known.state === 'lost') {
+      const changed = withSettings(known, registration)
       const watched: Job = { ...changed, state: 'active', lostSince: null, watchedAt: at }
       return { job: mustWrite(write(watched, [watchedDraft], at)), began: true }
     }
-    if (JSON.stringify(changed) === JSON.stringify(known)) return { job: known, began: false }
-    return { job: mustWrite(write(changed, [], at)), began: false }
+    return { job: change(known, registration, at), began: false }
+  }
+
+  function change(known: Job, settings: JobSettings, at: number): Job {
+    const changed = withSettings(known, settings)
+    const isSame = JSON.stringify(changed) === JSON.stringify(known)
+    return isSame ? known : mustWrite(write(changed, [], at))
   }
 
   function stop(known: Job | null, at: number): boolean {
@@ -152,6 +158,11 @@ function createStore(
 
   return {
     registerJob: (registration, at) => writer.write(() => register(registration, at)),
+    updateJob: (key, settings, at) =>
+      writer.write(() => {
+        const known = jobs.find(key)
+        return known === null ? null : change(known, settings, at)
+      }),
     stopJob: (key, at) => writer.write(() => stop(jobs.find(key), at)),
     commitLook: (look) => writer.write(() => commitLook(look)),
     findJob: (key) => answer(() => jobs.find(key)),
@@ -234,8 +245,8 @@ function newJob(registration: Registration, now: number): Omit<Job, 'id'> {
   }
 }
 
-/** What a registration gives takes the place of what was; what it leaves out stays. */
-function withSettings(job: Job, { label, tags, stallAfterMs, deadline }: Registration): Job {
+/** What is given takes the place of what was; what is left out stays. */
+function withSettings(job: Job, { label, tags, stallAfterMs, deadline }: JobSettings): Job {
   return {
     ...job,
     ...(label !== undefined && { label }),
