@@ -16,7 +16,7 @@ export function styleFor({ stdout, env }: Pick<CliIo, 'stdout' | 'env'>): Style 
 
 // Controls could drive the terminal, bidi controls and line separators could forge what is read.
 const unsafe =
-  // eslint-disable-next-line no-control-regex
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   /[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}|[\u{e0000}-\u{e007f}]/gu
 
 /** Text from elsewhere as one line that cannot do anything to a terminal or to its reader. */

@@ -1,5 +1,5 @@
 import { UsageError } from '../core/errors.ts'
-import type { Environment } from './schema.ts'
+import type { Environment } from './secret.ts'
 
 type SecretForm = { readonly env: string } | { readonly file: string }
 

@@ -6,7 +6,7 @@ import { UsageError } from '../core/errors.ts'
 import { environmentConfig } from './environment.ts'
 import { describeIssues } from './issues.ts'
 import { configSchema } from './schema.ts'
-import type { Environment } from './schema.ts'
+import type { Environment } from './secret.ts'
 
 type Parsed = z.output<ReturnType<typeof configSchema>>
 /** The checked configuration, every default filled in. */

@@ -112,6 +112,45 @@ export interface JobKey {
   readonly jobid: string
 }
 
+/** A job as it is before anything was set for it or seen of it; numbered by whoever keeps it. */
+export function unseenJob({ upstream, jobid }: JobKey, now: number): Job {
+  return {
+    id: 0,
+    revision: 0,
+    upstream,
+    jobid,
+    state: 'active',
+    status: null,
+    rawStatus: null,
+    outcome: null,
+    reason: null,
+    name: null,
+    operation: null,
+    resource: null,
+    username: null,
+    requestId: null,
+    startedAt: null,
+    endedAt: null,
+    updatedAt: null,
+    stages: [],
+    messages: [],
+    result: null,
+    resultBytes: 0,
+    label: null,
+    tags: [],
+    stallAfterMs: null,
+    deadline: null,
+    looksLeft: 0,
+    stalledSince: null,
+    lostSince: null,
+    isOverdue: false,
+    watchedAt: now,
+    polledAt: null,
+    changedAt: null,
+    lastSeq: null,
+  }
+}
+
 export const maxListedStages = 200
 export const maxListedMessages = 20
 export const maxEventMessages = 3

@@ -14,7 +14,7 @@ const hostile = 'a\x1b[2Jb\u009b31mc\u202Ed\u2066e\0f\x07g\u2028h\u{e0041}i'
 describe('text from elsewhere', () => {
   test('cannot hold controls, escapes and bidi overrides', () => {
     const text = safe(hostile)
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
     expect(text).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/)
     expect(text).toContain('a\\u001b[2Jb\\u009b31mc\\u202ed')
   })
@@ -59,14 +59,14 @@ describe('text from elsewhere', () => {
     const change = { kind: 'stage', stage: hostile, from: hostile, to: hostile }
     const event = anEvent(1, { type: hostile, change, job: { title: hostile } })
     const shown = jobTable([job, aJob()], plain) + jobDetail(job, plain) + eventLine(event, plain)
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
     expect(shown).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/)
   })
 
   test('is the same value in JSON, without anything that a terminal would act upon', () => {
     const json = jsonText({ title: hostile })
     expect(JSON.parse(json)).toEqual({ title: hostile })
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
     expect(json).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/)
   })
 })

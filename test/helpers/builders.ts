@@ -1,3 +1,4 @@
+import { unseenJob } from '../../src/core/job.ts'
 import type { Job, Stage } from '../../src/core/job.ts'
 import type { SeenStage, Snapshot } from '../../src/core/observation.ts'
 
@@ -7,39 +8,9 @@ export const noon = Date.parse('2026-01-05T12:00:00.000Z')
 /** A job as it is registered and not yet seen, unless told otherwise. */
 export function aJob(fields: Partial<Job> = {}): Job {
   return {
+    ...unseenJob({ upstream: 'prod', jobid: 'j-1' }, noon),
     id: 1,
     revision: 1,
-    upstream: 'prod',
-    jobid: 'j-1',
-    state: 'active',
-    status: null,
-    rawStatus: null,
-    outcome: null,
-    reason: null,
-    name: null,
-    operation: null,
-    resource: null,
-    username: null,
-    requestId: null,
-    startedAt: null,
-    endedAt: null,
-    updatedAt: null,
-    stages: [],
-    messages: [],
-    result: null,
-    resultBytes: 0,
-    label: null,
-    tags: [],
-    stallAfterMs: null,
-    deadline: null,
-    looksLeft: 0,
-    stalledSince: null,
-    lostSince: null,
-    isOverdue: false,
-    watchedAt: noon,
-    polledAt: null,
-    changedAt: null,
-    lastSeq: null,
     ...fields,
   }
 }

@@ -77,8 +77,8 @@ export class JobTable {
   }
 
   /** Writes a new job; its number is given here. */
-  insert(job: Omit<Job, 'id'>): Job {
-    const { lastInsertRowid } = this.#insert.run(fromJob({ ...job, id: 0 }))
+  insert(job: Job): Job {
+    const { lastInsertRowid } = this.#insert.run(fromJob(job))
     return { ...job, id: Number(lastInsertRowid) }
   }
 

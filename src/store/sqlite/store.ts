@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../../core/errors.ts'
 import type { EventDraft } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
+import { unseenJob } from '../../core/job.ts'
 import { plan } from '../../core/plan.ts'
 import type {
   JobPage,
@@ -99,7 +100,10 @@ function createStore(
     const known = jobs.find(registration)
     if (known === null) {
       const { upstream, jobid } = registration
-      const fresh = { ...newJob(registration, at), lastSeq: log.lastOfJob(jobid, upstream) }
+      const fresh = {
+        ...withSettings(unseenJob(registration, at), registration),
+        lastSeq: log.lastOfJob(jobid, upstream),
+      }
       const inserted = jobs.insert(fresh)
       return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
     }
@@ -206,43 +210,6 @@ const watchedDraft: EventDraft = {
 const unwatchedDraft: EventDraft = {
   type: 'job.unwatched',
   change: { kind: 'registry', by: 'api' },
-}
-
-function newJob(registration: Registration, now: number): Omit<Job, 'id'> {
-  return {
-    revision: 0,
-    upstream: registration.upstream,
-    jobid: registration.jobid,
-    state: 'active',
-    status: null,
-    rawStatus: null,
-    outcome: null,
-    reason: null,
-    name: null,
-    operation: null,
-    resource: null,
-    username: null,
-    requestId: null,
-    startedAt: null,
-    endedAt: null,
-    updatedAt: null,
-    stages: [],
-    messages: [],
-    result: null,
-    resultBytes: 0,
-    label: registration.label ?? null,
-    tags: registration.tags ?? [],
-    stallAfterMs: registration.stallAfterMs ?? null,
-    deadline: registration.deadline ?? null,
-    looksLeft: 0,
-    stalledSince: null,
-    lostSince: null,
-    isOverdue: false,
-    watchedAt: now,
-    polledAt: null,
-    changedAt: null,
-    lastSeq: null,
-  }
 }
 
 /** What is given takes the place of what was; what is left out stays. */
