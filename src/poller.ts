@@ -108,7 +108,8 @@ export function createPoller(
     } catch (error) {
       // Ours, not the upstream's: the document was not taken in, so the next look sees it again.
       entry.failures += 1
-      log.error({ err: error, upstream: upstream.name, jobid: entry.jobid }, 'poller.look_failed')
+      failed(entry, 'protocol', 'the answer could not be taken in; the log says why', clock.now())
+      log.error({ err: error, upstream: upstream.name, jobid: entry.jobid }, 'poller.look_crashed')
     } finally {
       const isWatched = entries.get(entry.id) === entry
       if (isWatched && !isStopped()) {
@@ -136,12 +137,15 @@ export function createPoller(
         entry.quiet += 1
         return null
       case 'seen':
+        // An answer that says something ends the row of failures, whatever it says.
+        entry.failures = 0
         await commit(entry, seen, seen.document, now)
         entry.fingerprint = seen.fingerprint
         if (entry.memory.confirming === 0) worked(entry, now)
         else failed(entry, 'unconfirmed', unconfirmed, now)
         return null
       case 'missing':
+        entry.failures = 0
         await commit(entry, seen, null, now)
         // A job that ended is never lost: what is answered about it then means nothing.
         if (entry.state !== 'ended') failed(entry, 'missing', seen.detail, now)

@@ -183,6 +183,51 @@ test('a COMPLETED that does not look finished is looked at three times more befo
   expect(at.poller.statusOf(job.id)?.problem).toBeNull()
 })
 
+test('an error before it does not make the confirmation of an end, or the way to lost, another one', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  const away = { outcome: 'failed', failure: 'transient', detail: '', retryAfterMs: null } as const
+  at.upstream.look = () => away
+  await at.clock.advance(5000)
+  const unfinished = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: null } as const
+  at.upstream.look = () => running('too early', unfinished)
+  await at.clock.advance(5000)
+  const pause = () => (at.poller.statusOf(job.id)?.nextPollAt ?? 0) - at.clock.now()
+  const pauses: number[] = []
+  for (let look = 0; look < 3; look += 1) {
+    pauses.push(pause())
+    await at.clock.advance(pause())
+  }
+  expect(pauses).toEqual([5000, 10_000, 30_000])
+  expect((await at.types()).at(-1)).toBe('job.completed')
+
+  const other = await at.watch('j2')
+  at.upstream.look = () => away
+  await at.clock.advance(200_000)
+  at.upstream.look = () => ({ outcome: 'missing', detail: 'HTTP 404' })
+  await at.clock.advance(200_000)
+  expect((await at.store.findJob(other))?.state).toBe('lost')
+  expect((at.poller.statusOf(other.id)?.nextPollAt ?? 0) - at.clock.now()).toBeLessThanOrEqual(
+    20_000,
+  )
+})
+
+test('a job that had ended, was stopped and is watched again tells its end again', async () => {
+  await using at = await ground()
+  at.upstream.look = () => completed('done')
+  const job = await at.watch('j1')
+  await at.store.stopJob(job, at.clock.now())
+  at.poller.unwatch(job.id)
+  await at.watch('j1')
+  expect(await at.types()).toEqual([
+    'job.watched',
+    'job.completed',
+    'job.unwatched',
+    'job.watched',
+    'job.completed',
+  ])
+})
+
 test('a COMPLETED that is taken back was never told', async () => {
   await using at = await ground()
   const unfinished = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: null } as const

@@ -16,7 +16,7 @@ import { settled, statusDraft, withFacts } from './sight.ts'
  *   active, unseen     ended                      ended     the status, with the whole snapshot
  *   active             running                    active    stages, messages, status if it changed
  *   active             ended                      ended     stages, messages, status
- *   active             COMPLETED, unfinished      active    none, three times: problem `unconfirmed`
+ *   any, not COMPLETED COMPLETED, unfinished      as it was none, three times: problem `unconfirmed`
  *   active             missing                    active    none; after `lostAfter` and three: lost
  *   active, stalled    a change                   …         resumed, and what the change is
  *   lost               seen                       …         found, and what changed meanwhile
@@ -59,7 +59,7 @@ export function advance(
 ): Advance {
   if (job.state === 'stopped') return { job, memory, drafts: [] }
   const step = afterLook(job, memory, observation, now, policy)
-  return judged(job, step, now, policy)
+  return judged(step, now, policy)
 }
 
 function afterLook(
@@ -80,31 +80,45 @@ function afterLook(
 }
 
 function afterSight(job: Job, memory: Memory, snapshot: Snapshot, now: number): Advance {
-  const isUnconfirmed =
-    !isEnd(job.status) && snapshot.status === 'COMPLETED' && isUnfinished(snapshot)
-  if (isUnconfirmed && memory.confirming < confirmingLooks) {
+  if (isUnconfirmed(job, snapshot) && memory.confirming < confirmingLooks) {
     return { job, memory: { misses: null, confirming: memory.confirming + 1 }, drafts: [] }
   }
-  const found = job.state === 'lost' ? [foundDraft(job)] : []
   const known: Job = job.state === 'lost' ? { ...job, state: 'active', lostSince: null } : job
   const { job: next, drafts } = isAnotherRun(known, snapshot)
     ? freshSight(known, snapshot, now)
     : nextSight(known, snapshot, now)
-  if (job.state === 'ended' && next.state === 'ended' && drafts.length === 0) {
-    return oneLookLess(next, forgetful)
+  const all = [...backDrafts(job, drafts), ...drafts]
+  if (all.length === 0) {
+    return job.state === 'ended'
+      ? oneLookLess(next, forgetful)
+      : { job: next, memory: forgetful, drafts: all }
   }
-  const all = [...found, ...drafts]
-  if (all.length === 0) return { job: next, memory: forgetful, drafts: all }
   return {
     job: {
       ...next,
       looksLeft: next.state === 'ended' ? looksAfterEnd : 0,
+      stalledSince: null,
       polledAt: now,
       changedAt: now,
     },
     memory: forgetful,
     drafts: all,
   }
+}
+
+/** What is told before the changes themselves: that the job is back, or that it moves again. */
+function backDrafts(job: Job, changes: readonly EventDraft[]): EventDraft[] {
+  if (job.state === 'lost') {
+    return [{ type: 'job.found', change: { kind: 'presence', since: isoTime(job.lostSince) } }]
+  }
+  if (job.stalledSince === null || changes.length === 0) return []
+  return [{ type: 'job.resumed', change: { kind: 'stall', since: isoTime(job.stalledSince) } }]
+}
+
+/** COMPLETED as news, in a document that does not look finished. */
+function isUnconfirmed(job: Job, snapshot: Snapshot): boolean {
+  const isNews = job.status !== 'COMPLETED' || isAnotherRun(job, snapshot)
+  return isNews && snapshot.status === 'COMPLETED' && isUnfinished(snapshot)
 }
 
 /** COMPLETED, but not so that it could be believed at once. */
@@ -176,14 +190,17 @@ function afterMiss(job: Job, memory: Memory, now: number, lostAfterMs: number): 
   }
   const change = { kind: 'presence', since: isoTime(misses.since) } as const
   return {
-    job: { ...job, state: 'lost', lostSince: misses.since, polledAt: now, changedAt: now },
+    job: {
+      ...job,
+      state: 'lost',
+      lostSince: misses.since,
+      stalledSince: null,
+      polledAt: now,
+      changedAt: now,
+    },
     memory: forgetful,
     drafts: [{ type: 'job.lost', change }],
   }
-}
-
-function foundDraft({ lostSince }: Job): EventDraft {
-  return { type: 'job.found', change: { kind: 'presence', since: isoTime(lostSince) } }
 }
 
 function oneLookLess(job: Job, memory: Memory): Advance {
@@ -191,22 +208,13 @@ function oneLookLess(job: Job, memory: Memory): Advance {
 }
 
 /** Holds what the look led to against `stallAfter` and the deadline. */
-function judged(before: Job, step: Advance, now: number, { stallAfterMs }: LifePolicy): Advance {
-  let { job } = step
-  let drafts = step.drafts
-  if (before.stalledSince !== null && drafts.length > 0) {
-    const change = { kind: 'stall', since: isoTime(before.stalledSince) } as const
-    // Found and resumed come before what changed; a lost job is no news of that kind.
-    drafts = [{ type: 'job.resumed', change }, ...drafts]
-    job = { ...job, stalledSince: null }
-  }
-  if (job.state !== 'active') return { ...step, job, drafts }
-
-  const lastChange = job.changedAt ?? job.watchedAt
-  if (job.stalledSince === null && now - lastChange >= (job.stallAfterMs ?? stallAfterMs)) {
-    const change = { kind: 'stall', since: isoTime(lastChange) } as const
-    drafts = [...drafts, { type: 'job.stalled', change }]
-    job = { ...job, stalledSince: lastChange }
+function judged(step: Advance, now: number, { stallAfterMs }: LifePolicy): Advance {
+  let { job, drafts } = step
+  if (job.state !== 'active') return step
+  const since = quietSince(job)
+  if (job.stalledSince === null && now - since >= (job.stallAfterMs ?? stallAfterMs)) {
+    drafts = [...drafts, { type: 'job.stalled', change: { kind: 'stall', since: isoTime(since) } }]
+    job = { ...job, stalledSince: since }
   }
   const deadline = deadlineAt(job)
   if (!job.isOverdue && deadline !== null && now > deadline) {
@@ -217,6 +225,11 @@ function judged(before: Job, step: Advance, now: number, { stallAfterMs }: LifeP
   return { ...step, job, drafts }
 }
 
+/** Since when nothing has changed; watching anew begins anew. */
+function quietSince({ changedAt, watchedAt }: Job): number {
+  return Math.max(changedAt ?? watchedAt, watchedAt)
+}
+
 /**
  * The moment from which a look has to hold the job against `stallAfter` or its deadline, epoch ms.
  * Until then a look that shows nothing new needs no job to be read.
@@ -224,9 +237,7 @@ function judged(before: Job, step: Advance, now: number, { stallAfterMs }: LifeP
 export function judgedFrom(job: Job, { stallAfterMs }: LifePolicy): number {
   if (job.state !== 'active') return Infinity
   const stallAt =
-    job.stalledSince === null
-      ? (job.changedAt ?? job.watchedAt) + (job.stallAfterMs ?? stallAfterMs)
-      : Infinity
+    job.stalledSince === null ? quietSince(job) + (job.stallAfterMs ?? stallAfterMs) : Infinity
   const overdueAt = job.isOverdue ? Infinity : (deadlineAt(job) ?? Infinity)
   return Math.min(stallAt, overdueAt)
 }

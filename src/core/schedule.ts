@@ -51,6 +51,8 @@ function pauseMs(
   { intervalMs, maxIntervalMs }: PollPolicy,
 ): number | null {
   const longest = Math.max(intervalMs, maxIntervalMs)
+  const isConfirming = confirming > 0 && failures === 0 && state !== 'stopped'
+  if (isConfirming) return (confirmingPauses[confirming - 1] ?? 1) * intervalMs
   switch (state) {
     case 'stopped':
       return null
@@ -62,7 +64,6 @@ function pauseMs(
       return failures > 0 ? exponential(failures, longest, longest * maxBackoffPauses) : longest
     case 'active':
       if (failures > 0) return exponential(failures, intervalMs, longest * maxBackoffPauses)
-      if (confirming > 0) return (confirmingPauses[confirming - 1] ?? 1) * intervalMs
       return Math.min(longest, intervalMs * growth ** Math.min(quiet, 64))
   }
 }

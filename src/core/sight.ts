@@ -74,8 +74,18 @@ function completedType(outcome: Outcome | null): EventType {
 
 function boundedResult(result: unknown): Pick<Job, 'result' | 'resultBytes'> {
   if (result === undefined || result === null) return { result: null, resultBytes: 0 }
-  const resultBytes = utf8Length(JSON.stringify(result))
-  return { result: resultBytes <= maxInlineResultBytes ? result : null, resultBytes }
+  const resultBytes = jsonBytes(result)
+  const isInline = resultBytes > 0 && resultBytes <= maxInlineResultBytes
+  return { result: isInline ? result : null, resultBytes }
+}
+
+/** The size of a value as JSON; 0 for one nested so deeply that it cannot be written. */
+function jsonBytes(value: unknown): number {
+  try {
+    return utf8Length(JSON.stringify(value))
+  } catch {
+    return 0
+  }
 }
 
 /** Bytes of a well-formed string in UTF-8; core may not ask Buffer. */

@@ -11,8 +11,12 @@ export const slack: Format = {
     body: JSON.stringify({ text: textOf(event), unfurl_links: false }),
     signed: false,
   }),
-  // Slack says `ok`, and says what is wrong in the text even where the status is 200.
-  judge: ({ status, text }) => (status === 200 && text.trim() === 'ok' ? 'delivered' : 'retry'),
+  // Slack says `ok`, and what is wrong (`invalid_payload`) in the text even where the status is 200;
+  // what else understands its messages may say nothing.
+  judge: ({ status, text }) =>
+    status >= 200 && status < 300 && !/^[a-z]+(_[a-z]+)+$/.test(text.trim())
+      ? 'delivered'
+      : 'retry',
 }
 
 const emoji: Readonly<Record<string, string>> = {

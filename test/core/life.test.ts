@@ -352,3 +352,52 @@ describe('a job without a change', () => {
     }
   })
 })
+
+test('a stalled job that is lost has not resumed', () => {
+  const hours = 2 * 3600
+  const steps = live(aJob(), [
+    [0, running],
+    [hours, running],
+    [hours + 100, missing],
+    [hours + 200, missing],
+    [hours + 300, missing],
+    [hours + 400, seen({ status: 'CANCELLING' })],
+  ])
+  expect(types(steps).slice(1)).toEqual([
+    ['job.stalled'],
+    [],
+    [],
+    ['job.lost'],
+    ['job.found', 'job.cancelling'],
+  ])
+})
+
+test('another end that is said too early is confirmed as well, that of another run included', () => {
+  const failed = seen({ status: 'FAILED', endedAt: noon })
+  const anotherRun = seen({ status: 'COMPLETED', startedAt: noon + minute })
+  for (const look of [tooEarly, anotherRun]) {
+    const steps = live(aJob(), [
+      [0, failed],
+      [30, look],
+      [35, look],
+      [45, look],
+      [75, look],
+    ])
+    expect(types(steps).slice(1, 4)).toEqual([[], [], []])
+    expect(types(steps)[4]).toHaveLength(1)
+  }
+})
+
+test('a job that is watched anew has all its patience again', () => {
+  const job = aJob({ status: 'EXECUTING', changedAt: noon - day, watchedAt: noon })
+  expect(types(live(job, [[1, running]])).flat()).toEqual([])
+  expect(judgedFrom(job, policy)).toBe(noon + policy.stallAfterMs)
+})
+
+test('a result that is nested too deeply to be written is left out, and the end is told', () => {
+  let result: unknown = []
+  for (let depth = 0; depth < 20_000; depth += 1) result = [result]
+  const [step] = live(aJob(), [[0, seen({ status: 'COMPLETED', endedAt: noon, result })]])
+  expect(step?.drafts.map(({ type }) => type)).toEqual(['job.completed'])
+  expect(step?.job.result).toBeNull()
+})

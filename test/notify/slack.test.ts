@@ -47,8 +47,10 @@ test('names from upstream can neither mention a channel nor make a link nor star
   )
 })
 
-test('only the answer "ok" is success, whatever the status says', () => {
+test('a word that says what is wrong is a failure, whatever the status says', () => {
   expect(slack.judge({ status: 200, text: 'ok' })).toBe('delivered')
+  expect(slack.judge({ status: 204, text: '' })).toBe('delivered')
+  expect(slack.judge({ status: 200, text: '{"ok":true}' })).toBe('delivered')
   expect(slack.judge({ status: 200, text: 'invalid_payload' })).toBe('retry')
   expect(slack.judge({ status: 500, text: 'ok' })).toBe('retry')
 })

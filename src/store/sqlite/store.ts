@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../../core/errors.ts'
 import type { EventDraft } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
-import { unseenJob } from '../../core/job.ts'
+import { isEnd, unseenJob } from '../../core/job.ts'
 import { plan } from '../../core/plan.ts'
 import type {
   JobPage,
@@ -108,8 +108,7 @@ function createStore(
       return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
     }
     if (known.state === 'stopped' || known.state === 'lost') {
-      const changed = withSettings(known, registration)
-      const watched: Job = { ...changed, state: 'active', lostSince: null, watchedAt: at }
+      const watched = watchedAnew(withSettings(known, registration), at)
       return { job: mustWrite(write(watched, [watchedDraft], at)), began: true }
     }
     return { job: change(known, registration, at), began: false }
@@ -210,6 +209,20 @@ const watchedDraft: EventDraft = {
 const unwatchedDraft: EventDraft = {
   type: 'job.unwatched',
   change: { kind: 'registry', by: 'api' },
+}
+
+/** Watching begins anew: what was told of the time before counts no longer, an old end included. */
+function watchedAnew(job: Job, at: number): Job {
+  const unseen = { status: null, rawStatus: null, outcome: null, reason: null }
+  return {
+    ...job,
+    ...(isEnd(job.status) && unseen),
+    state: 'active',
+    stalledSince: null,
+    lostSince: null,
+    isOverdue: false,
+    watchedAt: at,
+  }
 }
 
 /** What is given takes the place of what was; what is left out stays. */

@@ -122,10 +122,19 @@ function messagesOf(value: unknown, now: number): readonly Message[] | null {
   return (value as unknown[]).flatMap((entry): Message[] => {
     if (typeof entry === 'string') return [toMessage(entry, null, null)]
     if (!isObject(entry)) return []
-    const text = textOf(entry['message']) ?? textOf(entry['description']) ?? JSON.stringify(entry)
+    const text = textOf(entry['message']) ?? textOf(entry['description']) ?? jsonText(entry)
     const level = textOf(entry['type']) ?? textOf(entry['level']) ?? textOf(entry['severity'])
     return [toMessage(text, level, timeOf(entry['when'] ?? entry['time'], null, now))]
   })
+}
+
+/** The value as JSON; empty for one nested so deeply that it cannot be written. */
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return ''
+  }
 }
 
 function toMessage(text: string, level: string | null, at: number | null): Message {
