@@ -26,7 +26,9 @@ function describe(issue: z.core.$ZodIssue, schema: z.ZodType): string[] {
     const options = (issue.options as unknown[]).filter((option) => typeof option === 'string')
     return [`${pathText(issue.path)}: must be one of ${options.join(', ')}`]
   }
-  return [`${pathText(issue.path)}: ${issue.message}`]
+  // The issue itself does not carry what was given, its message does.
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
+  return [`${pathText(issue.path)}: ${isMissing ? 'must be given' : issue.message}`]
 }
 
 function pathText(path: readonly PropertyKey[]): string {

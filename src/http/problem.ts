@@ -64,5 +64,18 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
       message: 'is not known here; leave it out',
     }))
   }
-  return [{ field: field === '' ? '(body)' : field, message: issue.message }]
+  return [{ field: field === '' ? '(body)' : field, message: whatWouldBeRight(issue) }]
+}
+
+function whatWouldBeRight(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return `must be ${kinds[issue.expected] ?? issue.expected}`
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
+  return issue.message
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  object: 'a JSON object',
+  array: 'a list',
+  string: 'a text',
+  number: 'a number',
 }

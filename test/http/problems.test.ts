@@ -252,3 +252,15 @@ function statusWithoutBody(url: string, headers: Record<string, string>): Promis
     post.flushHeaders()
   })
 }
+
+test.each([
+  { body: undefined, says: '(body): must be a JSON object' },
+  { body: { jobid: 5 }, says: 'jobid: must be a text' },
+  { body: { jobid: 'j1', tags: 'a' }, says: 'tags: must be a list' },
+])('a value of another kind is told what would be right: $says', async ({ body, says }) => {
+  await using app = await startApp()
+  const answer = await app.post('/v1/jobs', body)
+  expect(problemOf(answer).detail).toBe(says)
+  const listed = await app.call('/v1/jobs?state=bogus')
+  expect(problemOf(listed).detail).toBe('state: must be one of active, ended, stopped, lost')
+})
