@@ -140,7 +140,8 @@ export function createPoller(
         // An answer that says something ends the row of failures, whatever it says.
         entry.failures = 0
         await commit(entry, seen, seen.document, now)
-        entry.fingerprint = seen.fingerprint
+        // An ended job keeps nothing in memory but its place in the schedule.
+        entry.fingerprint = entry.state === 'active' ? seen.fingerprint : null
         if (entry.memory.confirming === 0) worked(entry, now)
         else failed(entry, 'unconfirmed', unconfirmed, now)
         return null
@@ -182,8 +183,6 @@ export function createPoller(
       entry.looksLeft = job.looksLeft
       entry.judgedFrom = judgedFrom(job, policy)
       entry.quiet = drafts.length > 0 ? 0 : entry.quiet + 1
-      // An ended job keeps nothing in memory but its place in the schedule.
-      if (job.state === 'ended') entry.fingerprint = null
       return
     }
     throw new Error(`the job changed ${maxCommitTries} times while one look was written`)
