@@ -31,6 +31,10 @@ function targetOfUrl(
   if (first === undefined) {
     throw invalidField(field, `is no job of a configured upstream; jobs have URLs such as ${roots}`)
   }
+  if (wanted === undefined && candidates.length > 1) {
+    const names = candidates.map(({ upstream }) => upstream).join(', ')
+    throw invalidField('upstream', `several upstreams have this root, say which one: ${names}`)
+  }
   const found = wanted === undefined ? first : candidates.find((item) => item.upstream === wanted)
   if (found === undefined) {
     throw invalidField('upstream', `the URL belongs to the upstream ${first.upstream}`)

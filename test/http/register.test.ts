@@ -631,3 +631,14 @@ describe('bodies', () => {
 })
 
 const aToken = { token: 'an-upstream-token' }
+
+test('a URL of two upstreams with the same root asks which one is meant', async () => {
+  await using app = await startApp({
+    config: (simulator) => ({ upstreams: ['a', 'b'].map((name) => anUpstream(name, simulator)) }),
+  })
+  const url = `${app.simulator.root}/jobs/j1`
+  const answer = await app.post('/v1/jobs', { url })
+  expect(answer.status).toBe(400)
+  expect(wrongFieldsOf(answer)).toEqual(['upstream'])
+  expect(jobOf(await app.post('/v1/jobs', { url, upstream: 'b' })).upstream).toBe('b')
+})
