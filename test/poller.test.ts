@@ -4,7 +4,7 @@ import { createLogger } from '../src/log.ts'
 import { createPoller } from '../src/poller.ts'
 import type { PollingPolicy } from '../src/poller.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
-import type { Look, Upstream } from '../src/upstream/upstream.ts'
+import type { Listing, Look, Upstream, UpstreamStatus } from '../src/upstream/upstream.ts'
 import { aSnapshot } from './helpers/builders.ts'
 import { temporaryFolder } from './helpers/daemon.ts'
 import { FakeClock, settle } from './helpers/fake-clock.ts'
@@ -26,6 +26,7 @@ class ScriptedUpstream implements Upstream {
   readonly root = 'http://upstream.invalid/gis/admin'
   readonly asked: string[] = []
   readonly known: (string | null)[] = []
+  tokenRetries = 0
   look: (jobid: string) => Look | Promise<Look> = () => running('a')
 
   async fetchJob(jobid: string, known: string | null): Promise<Look> {
@@ -33,6 +34,15 @@ class ScriptedUpstream implements Upstream {
     this.known.push(known)
     const look = await this.look(jobid)
     return look.outcome === 'seen' && look.fingerprint === known ? { outcome: 'same' } : look
+  }
+  async listJobs(): Promise<Listing> {
+    return { outcome: 'listed', jobids: [] }
+  }
+  retryToken(): void {
+    this.tokenRetries += 1
+  }
+  status(): UpstreamStatus {
+    return { tokenExpiresAt: null, requestsPerSecond: 0 }
   }
   jobidOf(): string | null {
     return null

@@ -43,6 +43,8 @@ export interface Failed {
   /** One line in words, without secrets. */
   readonly detail: string
   readonly retryAfterMs: number | null
+  /** The token endpoint refused the credentials: nothing will work until they are other ones. */
+  readonly badCredentials?: true
 }
 
 export const problemKinds = [

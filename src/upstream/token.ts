@@ -11,6 +11,10 @@ export interface TokenSource {
   refuse(token: string): void
   /** Says that the upstream took this token. */
   accept(token: string): void
+  /** Ends the pause after failures: the next `get` that needs a token asks for one. */
+  retry(): void
+  /** When the token in use expires, epoch ms; null when there is none, or one that does not. */
+  expiresAt(): number | null
   /** False when a refused token will never be replaced. */
   readonly canRenew: boolean
 }
@@ -21,6 +25,8 @@ export function staticToken(token: string): TokenSource {
     get: () => Promise.resolve({ outcome: 'token', token, expiresAt: null }),
     refuse: () => undefined,
     accept: () => undefined,
+    retry: () => undefined,
+    expiresAt: () => null,
     canRenew: false,
   }
 }
@@ -28,8 +34,8 @@ export function staticToken(token: string): TokenSource {
 export interface RenewedTokenOptions {
   readonly request: () => Promise<TokenAnswer>
   readonly now: () => number
-  /** How long to leave the token endpoint alone after a failure, by the number of failures in a row. */
-  readonly pauseMs: (failures: number) => number
+  /** How long to leave the token endpoint alone after so many failures in a row, this the last. */
+  readonly pauseMs: (failures: number, failed: Failed) => number
 }
 
 /** A token is renewed when this part of its life is left, but never before half of it is over. */
@@ -56,7 +62,7 @@ export function renewedToken({ request, now, pauseMs }: RenewedTokenOptions): To
 
   function fail(answer: Failed): void {
     failures += 1
-    pause = { answer, until: now() + Math.max(pauseMs(failures), answer.retryAfterMs ?? 0) }
+    pause = { answer, until: now() + Math.max(pauseMs(failures, answer), answer.retryAfterMs ?? 0) }
   }
 
   async function renew(): Promise<TokenAnswer> {
@@ -101,6 +107,12 @@ export function renewedToken({ request, now, pauseMs }: RenewedTokenOptions): To
       if (held?.token !== token) return
       refusals = 0
       failures = 0
+    },
+    retry() {
+      pause = null
+    },
+    expiresAt() {
+      return held === null || held.expiresAt === Infinity ? null : held.expiresAt
     },
   }
 }

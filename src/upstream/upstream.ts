@@ -13,6 +13,11 @@ export interface Upstream {
    * the document is still the same the look ends there, before anything is parsed.
    */
   fetchJob(jobid: string, known: string | null): Promise<Look>
+  /** Asks for the ids of all jobs there are. */
+  listJobs(): Promise<Listing>
+  /** Ends the pause after a refused or failed token request: the next request may ask for one. */
+  retryToken(): void
+  status(): UpstreamStatus
   /** The jobid that a URL of this deployment names; null when the URL is none of its jobs'. */
   jobidOf(url: URL): string | null
   close(): Promise<void>
@@ -30,3 +35,14 @@ export type Look =
     }
   | { readonly outcome: 'missing'; readonly detail: string }
   | Failed
+
+/** What the deployment lists. */
+export type Listing = { readonly outcome: 'listed'; readonly jobids: readonly string[] } | Failed
+
+/** What an upstream tells of itself. */
+export interface UpstreamStatus {
+  /** Epoch ms; null when there is no token, or none that expires. */
+  readonly tokenExpiresAt: number | null
+  /** Requests of the last minute, those for tokens included. */
+  readonly requestsPerSecond: number
+}

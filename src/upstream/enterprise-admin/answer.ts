@@ -4,7 +4,7 @@ import type { Failed, FailureKind } from '../../core/observation.ts'
 import { headerOf } from '../../request.ts'
 import type { HttpAnswer } from '../../request.ts'
 import { fingerprintOf } from '../fingerprint.ts'
-import type { Look } from '../upstream.ts'
+import type { Listing, Look } from '../upstream.ts'
 import { documentJobid, isObject, toSnapshot } from './document.ts'
 
 const maxRetryAfterMs = 900_000
@@ -40,6 +40,21 @@ export function classifyJobAnswer(
   const snapshot = toSnapshot(body, now)
   if (snapshot === null) return failed('protocol', 'the job document has no status')
   return { outcome: 'seen', snapshot, document: text, fingerprint }
+}
+
+/** What an answer to `GET <root>/jobs` means: `{"jobs":["<id>",…]}`. */
+export function classifyListAnswer(answer: HttpAnswer, now: number): Listing {
+  const text = completeText(answer)
+  if (typeof text !== 'string') return classifyHead(answer, now) ?? text
+  const body = parseJson(text)
+  const refusal = classifyError(answer, body, now)
+  if (refusal?.outcome === 'missing')
+    return failed('protocol', `no list of jobs: ${refusal.detail}`)
+  if (refusal !== null) return refusal
+  const jobs = isObject(body) ? body['jobs'] : undefined
+  if (!Array.isArray(jobs)) return failed('protocol', 'the answer is no list of jobs')
+  const jobids = (jobs as unknown[]).map((job) => (isObject(job) ? documentJobid(job) : job))
+  return { outcome: 'listed', jobids: jobids.filter((jobid) => typeof jobid === 'string') }
 }
 
 /** What is wrong with an answer of this API, whichever resource it is of; null when nothing is. */

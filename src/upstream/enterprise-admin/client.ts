@@ -2,12 +2,14 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { exponential } from '../../core/backoff.ts'
 import { jobidPattern } from '../../core/job.ts'
+import type { Failed } from '../../core/observation.ts'
+import { RateMeter } from '../../core/rate-meter.ts'
 import { sendRequest } from '../../request.ts'
-import type { HttpAnswer } from '../../request.ts'
+import type { HttpAnswer, HttpRequest } from '../../request.ts'
 import { renewedToken, staticToken } from '../token.ts'
 import type { TokenAnswer, TokenSource } from '../token.ts'
-import type { Look, Upstream } from '../upstream.ts'
-import { classifyJobAnswer } from './answer.ts'
+import type { Listing, Look, Upstream } from '../upstream.ts'
+import { classifyJobAnswer, classifyListAnswer } from './answer.ts'
 import { classifyTokenAnswer, tokenForm } from './generate-token.ts'
 
 export interface EnterpriseAdminOptions {
@@ -33,7 +35,9 @@ export interface EnterpriseAdminOptions {
 
 const maxTokenBytes = 65_536
 const tokenPauseMs = 1000
-const maxTokenPauseMs = 300_000
+const maxPauseMs = 15_000
+/** Asking often with what was refused may lock the account. */
+const maxRefusedPauseMs = 300_000
 
 /** ArcGIS Enterprise on Kubernetes, through its Administrator API. */
 export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream {
@@ -46,6 +50,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     referer,
     'user-agent': options.userAgent,
   }
+  const meter = new RateMeter(clock.now())
   const tokens = tokenSource()
 
   function tokenSource(): TokenSource {
@@ -55,7 +60,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const body = tokenForm({ username, password, referer, expirationMs })
     return renewedToken({
       request: async (): Promise<TokenAnswer> => {
-        const answer = await sendRequest(dispatcher, clock, {
+        const answer = await send({
           method: 'POST',
           url: new URL(tokenUrl),
           headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
@@ -67,8 +72,14 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
         return without(password, given)
       },
       now: () => clock.now(),
-      pauseMs: (failures) => exponential(failures, tokenPauseMs, maxTokenPauseMs),
+      pauseMs: (failures, { failure }) =>
+        exponential(failures, tokenPauseMs, failure === 'auth' ? maxRefusedPauseMs : maxPauseMs),
     })
+  }
+
+  function send(request: HttpRequest): Promise<HttpAnswer> {
+    meter.note(clock.now())
+    return sendRequest(dispatcher, clock, request)
   }
 
   async function get(url: URL, token: string): Promise<HttpAnswer> {
@@ -79,22 +90,39 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       timeoutMs,
       maxBytes: maxBodyBytes,
     } as const
-    const answer = await sendRequest(dispatcher, clock, request)
+    const answer = await send(request)
     // The upstream may close a kept-alive connection just as it is used again.
     const isStaleConnection = answer.error === 'reset' && answer.status === null
-    return isStaleConnection ? sendRequest(dispatcher, clock, request) : answer
+    return isStaleConnection ? send(request) : answer
   }
 
-  async function lookOnce(
-    jobid: string,
-    known: string | null,
-  ): Promise<{ look: Look; token: string | null }> {
-    const answer = await tokens.get()
-    if (answer.outcome !== 'token') return { look: answer, token: null }
-    const { token } = answer
-    const url = new URL(`${root}/jobs/${encodeURIComponent(jobid)}?f=json`)
-    const look = classifyJobAnswer(await get(url, token), { jobid, known, now: clock.now() })
-    return { look: without(token, look), token }
+  async function askOnce<T extends object>(
+    path: string,
+    classify: (answer: HttpAnswer) => T,
+  ): Promise<{ answer: T | Failed; token: string | null }> {
+    const given = await tokens.get()
+    if (given.outcome !== 'token') return { answer: given, token: null }
+    const { token } = given
+    const answer = classify(await get(new URL(`${root}${path}?f=json`), token))
+    return { answer: without(token, answer), token }
+  }
+
+  /** Asks with a token; a refused one is renewed, once. */
+  async function ask<T extends object>(
+    path: string,
+    classify: (answer: HttpAnswer) => T,
+  ): Promise<T | Failed> {
+    const { answer, token } = await askOnce(path, classify)
+    if (token === null) return answer
+    if (!isRefused(answer)) {
+      tokens.accept(token)
+      return answer
+    }
+    tokens.refuse(token)
+    if (!tokens.canRenew) return answer
+    const again = await askOnce(path, classify)
+    if (again.token !== null) tokens[isRefused(again.answer) ? 'refuse' : 'accept'](again.token)
+    return again.answer
   }
 
   return {
@@ -104,18 +132,18 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     async fetchJob(jobid, known) {
       // An id with dots or slashes would lead to another resource.
       if (!jobidPattern.test(jobid)) throw new Error(`jobid ${jobid} cannot stand in a path`)
-      const { look, token } = await lookOnce(jobid, known)
-      if (token === null) return look
-      if (!isRefused(look)) {
-        tokens.accept(token)
-        return look
-      }
-      tokens.refuse(token)
-      if (!tokens.canRenew) return look
-      const again = await lookOnce(jobid, known)
-      if (again.token !== null) tokens[isRefused(again.look) ? 'refuse' : 'accept'](again.token)
-      return again.look
+      return ask<Look>(`/jobs/${encodeURIComponent(jobid)}`, (answer) =>
+        classifyJobAnswer(answer, { jobid, known, now: clock.now() }),
+      )
     },
+    listJobs: () => ask<Listing>('/jobs', (answer) => classifyListAnswer(answer, clock.now())),
+    retryToken: () => {
+      tokens.retry()
+    },
+    status: () => ({
+      tokenExpiresAt: tokens.expiresAt(),
+      requestsPerSecond: meter.perSecond(clock.now()),
+    }),
     jobidOf(url) {
       const { pathname } = url
       if (url.origin !== new URL(root).origin || !pathname.startsWith(jobsPath)) return null
@@ -126,8 +154,8 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   }
 }
 
-function isRefused(look: Look): boolean {
-  return look.outcome === 'failed' && look.failure === 'auth'
+function isRefused(answer: object): boolean {
+  return 'failure' in answer && answer.failure === 'auth'
 }
 
 /** An upstream may quote the secret that it refuses, and details are shown to everyone. */

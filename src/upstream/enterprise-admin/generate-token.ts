@@ -46,6 +46,7 @@ export function classifyTokenAnswer(
     ...refusal,
     failure: isWrong ? 'auth' : refusal.failure,
     detail: `no token: ${refusal.detail}`,
+    ...(isWrong && { badCredentials: true }),
   }
 }
 
