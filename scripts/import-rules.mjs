@@ -37,8 +37,8 @@ const rows = [
   },
   // Loops know interfaces, never implementations.
   {
-    files: /^(poller|dispatcher|feed)\.ts$/,
-    imports: [...basics, ...interfaces, 'frame-ring.ts', 'watched-job.ts'],
+    files: /^(gate|poller|discovery|dispatcher|feed)\.ts$/,
+    imports: [...basics, ...interfaces, 'gate.ts', 'frame-ring.ts', 'watched-job.ts'],
     packages: ['p-queue'],
     node: false,
   },

@@ -11,6 +11,7 @@ import { Secret } from './core/secret.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { DispatchTarget } from './dispatcher.ts'
 import { createFeed } from './feed.ts'
+import { createGate } from './gate.ts'
 import { createAccess } from './http/auth.ts'
 import { createServer } from './http/server.ts'
 import { createLogger } from './log.ts'
@@ -59,19 +60,20 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   })
   const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
   const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
-  const pollers = upstreams.map((upstream, index) => {
+  const watched = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
-    const { polling, lostAfter, stallAfter } = settings
-    const policy = {
-      intervalMs: polling.interval,
-      maxIntervalMs: polling.maxInterval,
-      concurrency: polling.concurrency,
-      rate: polling.rate,
-      lostAfterMs: lostAfter,
-      stallAfterMs: stallAfter,
-    }
-    return createPoller({ store, upstream, clock, random, log }, policy)
+    const { polling, lostAfter, stallAfter, downAfter } = settings
+    const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
+    const gate = createGate(
+      { name: upstream.name, store, clock, random, log },
+      { concurrency, rate, downAfterMs: downAfter, probeMs: Math.max(intervalMs, maxIntervalMs) },
+    )
+    const poller = createPoller(
+      { store, upstream, gate, clock, random, log },
+      { intervalMs, maxIntervalMs, concurrency, lostAfterMs: lostAfter, stallAfterMs: stallAfter },
+    )
+    return { upstream, gate, poller }
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
@@ -95,13 +97,20 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const server: FastifyInstance = await createServer({
     store,
     feed,
-    upstreams: upstreams.map((upstream, index) => ({
+    upstreams: watched.map(({ upstream, gate, poller }) => ({
       name: upstream.name,
+      kind: upstream.kind,
       root: upstream.root,
       jobidOf: (url) => upstream.jobidOf(url),
-      watch: (job) => pollers[index]?.watch(job),
-      unwatch: (jobId) => pollers[index]?.unwatch(jobId),
-      statusOf: (jobId) => pollers[index]?.statusOf(jobId) ?? null,
+      watch: (job) => {
+        poller.watch(job)
+      },
+      unwatch: (jobId) => {
+        poller.unwatch(jobId)
+      },
+      pollNow: (job) => poller.pollNow(job),
+      statusOf: (jobId) => poller.statusOf(jobId),
+      status: () => ({ ...gate.status(), ...upstream.status(), jobs: poller.activeCount }),
     })),
     access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
     clock,
@@ -126,7 +135,8 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     })
     const address = server.server.address() as AddressInfo
     url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
-    await Promise.all(pollers.map((poller) => poller.start()))
+    await Promise.all(watched.map(({ gate }) => gate.start()))
+    await Promise.all(watched.map(({ poller }) => poller.start()))
     dispatcher.start()
     phase = 'running'
     log.info({ url, version, database: config.database }, 'app.listening')
@@ -136,7 +146,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     phase = 'stopping'
     log.info({}, 'app.stopping')
     // New looks and attempts end first; then the streams, or the server would wait for them for ever.
-    const drained = Promise.all([...pollers.map((poller) => poller.stop()), dispatcher.stop()])
+    const drained = Promise.all([...watched.map(({ poller }) => poller.stop()), dispatcher.stop()])
     const closed = server.close()
     const work = Promise.all([drained, closed])
     const isDrained = await within(clock, config.shutdownTimeout, work, hurried.signal)

@@ -1,3 +1,4 @@
+import type { Counted } from './core/census.ts'
 import { forgetful } from './core/memory.ts'
 import type { Due } from './core/heap.ts'
 import type { JobKey, JobState } from './core/job.ts'
@@ -6,7 +7,7 @@ import type { Problem } from './core/observation.ts'
 import type { PolledJob } from './store/store.ts'
 
 /** A watched job in memory. Mutable, since there may be a hundred thousand of them. */
-export interface WatchedJob extends JobKey, Due {
+export interface WatchedJob extends JobKey, Due, Counted {
   readonly id: number
   state: JobState
   looksLeft: number
@@ -18,6 +19,8 @@ export interface WatchedJob extends JobKey, Due {
   failures: number
   polledAt: number | null
   problem: Problem | null
+  /** Those who asked for a look and wait for its end. */
+  askers: (() => void)[] | null
 }
 
 /** A job as it begins to be watched in this process. */
@@ -39,6 +42,9 @@ export function watchedJob(
     failures: 0,
     polledAt: null,
     problem: null,
+    askers: null,
+    isPresent: false,
+    isMissing: false,
     dueAt,
     slot: -1,
   }

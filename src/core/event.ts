@@ -20,6 +20,9 @@ export const eventTypes = [
   'job.found',
   'job.watched',
   'job.unwatched',
+  'upstream.down',
+  'upstream.up',
+  'upstream.denied',
 ] as const
 export type EventType = (typeof eventTypes)[number]
 
@@ -48,6 +51,7 @@ export type Change =
   | { readonly kind: 'deadline'; readonly deadline: string | null }
   | { readonly kind: 'presence'; readonly since: string | null }
   | { readonly kind: 'registry'; readonly by: WatchedBy }
+  | { readonly kind: 'upstream'; readonly reason: string; readonly since: string | null }
 
 /** Whose doing it is that a job is watched, or no longer is. */
 export type WatchedBy = 'api' | 'discovery' | 'lost'
@@ -96,25 +100,40 @@ export interface Numbering {
   readonly previousSeq: number | null
 }
 
+/** Writes an event as CloudEvents 1.0 in JSON. */
+export type EncodeEvent = (draft: EventDraft, numbering: Numbering) => string
+
 /**
- * Prepares the encoding of a look's events as CloudEvents 1.0 in JSON. The job is serialised once;
- * `lastSeq`, the one field in which the events of a look differ, is put in at the end of it.
+ * Prepares the encoding of a look's events. The job is serialised once; `lastSeq`, the one field in
+ * which the events of a look differ, is put in at the end of it.
  */
-export function jobEventEncoder({ job, at }: JobEvents) {
-  const { upstream, jobid } = job
+export function jobEventEncoder({ job, at }: JobEvents): EncodeEvent {
   const view = JSON.stringify(jobView(job, { at, maxMessages: maxEventMessages })).slice(0, -1)
+  const encode = envelopeEncoder(jobSource(job.upstream, job.jobid), job.jobid, at)
+  return (draft, numbering) =>
+    encode(draft, numbering, `,"job":${view},"lastSeq":${numbering.seq}}`)
+}
+
+/** Prepares the encoding of an upstream's own events, which are about no job. */
+export function upstreamEventEncoder(upstream: string, at: number): EncodeEvent {
+  const encode = envelopeEncoder(`/upstreams/${upstream}`, upstream, at)
+  return (draft, numbering) => encode(draft, numbering, '')
+}
+
+/** `rest` is what follows the change in `data`, as JSON that begins with a comma. */
+function envelopeEncoder(source: string, subject: string, at: number) {
   const time = isoTime(at)
-  return (draft: EventDraft, { epoch, seq, previousSeq }: Numbering): string => {
+  return (draft: EventDraft, { epoch, seq, previousSeq }: Numbering, rest: string): string => {
     const envelope = JSON.stringify({
       specversion: '1.0',
       id: eventId(epoch, seq),
-      source: jobSource(upstream, jobid),
+      source,
       type: draft.type,
-      subject: jobid,
+      subject,
       time,
       datacontenttype: 'application/json',
     }).slice(0, -1)
     const data = JSON.stringify({ seq, previousSeq, change: draft.change }).slice(0, -1)
-    return `${envelope},"data":${data},"job":${view},"lastSeq":${seq}}}}`
+    return `${envelope},"data":${data}${rest}}}`
   }
 }

@@ -101,6 +101,8 @@ export interface Job {
   readonly polledAt: number | null
   readonly changedAt: number | null
   readonly lastSeq: number | null
+  /** How long runs of this operation usually take, as known when the job was read; not its own. */
+  readonly typicalDurationMs: number | null
 }
 
 /** When a job should be done: at a moment, or so long after its start. */
@@ -148,6 +150,7 @@ export function unseenJob({ upstream, jobid }: JobKey, now: number): Job {
     polledAt: null,
     changedAt: null,
     lastSeq: null,
+    typicalDurationMs: null,
   }
 }
 
@@ -177,7 +180,10 @@ export function progressOf(stages: readonly Stage[]): { done: number; total: num
 /** A line for people: the label, else name and resource, else the tail of the operation, else the id. */
 export function titleOf(job: Job): string {
   if (job.label) return job.label
-  if (job.name !== null) return job.resource === null ? job.name : `${job.name} ${job.resource}`
+  if (job.name !== null) {
+    const resource = job.resource?.replace(/ \(id: [^)]*\)$/, '') ?? ''
+    return resource === '' ? job.name : `${job.name} ${resource}`
+  }
   const tail = job.operation === null ? null : operationTail(job.operation)
   return tail ?? job.jobid
 }
@@ -205,6 +211,18 @@ export function deadlineAt(job: Job): number | null {
 /** RFC 3339 in UTC with milliseconds, or null. */
 export function isoTime(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString()
+}
+
+/** Fewer runs than these say nothing about how long the next one takes. */
+const minRuns = 3
+
+/** The usual duration of an operation: the median of its last runs, null while they are too few. */
+export function typicalOf(durationsMs: readonly number[]): number | null {
+  if (durationsMs.length < minRuns) return null
+  const sorted = durationsMs.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? 0
+  return sorted.length % 2 === 1 ? upper : Math.round(((sorted[middle - 1] ?? 0) + upper) / 2)
 }
 
 /** What varies between the job in an event and the job in an API answer. */
@@ -251,8 +269,8 @@ export function jobView(job: Job, { at, maxMessages }: ViewOptions) {
     tags: job.tags,
     stallAfter: job.stallAfterMs === null ? null : formatDuration(job.stallAfterMs),
     deadline: isoTime(deadlineAt(job)),
-    eta: null,
-    typicalDurationMs: null,
+    eta: isoTime(expectedEndAt(job)),
+    typicalDurationMs: job.typicalDurationMs,
     watchedAt: isoTime(job.watchedAt),
     changedAt: isoTime(job.changedAt),
   }
@@ -263,7 +281,14 @@ export function messageView(message: Message) {
   return { text: message.text, level: message.level, at: isoTime(message.at) }
 }
 
-function durationMs(job: Job, at: number): number | null {
+/** When a job that runs should end, going by how long its operation usually takes. */
+function expectedEndAt({ state, startedAt, typicalDurationMs }: Job): number | null {
+  if (state !== 'active' || startedAt === null || typicalDurationMs === null) return null
+  return startedAt + typicalDurationMs
+}
+
+/** How long a job ran, or has run until `at`; null while its start is unknown. */
+export function durationMs(job: Job, at: number): number | null {
   if (job.startedAt === null) return null
   const end = job.endedAt ?? (isEnd(job.status) ? (job.changedAt ?? at) : at)
   return Math.max(0, end - job.startedAt)

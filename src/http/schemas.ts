@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseDuration } from '../core/duration.ts'
 import { jobidPattern, jobStates, jobStatuses } from '../core/job.ts'
 import { problemKinds } from '../core/observation.ts'
+import { upstreamStates } from '../core/upstream-state.ts'
 
 /*
  * The public contract of the HTTP API: what may be sent and what is answered. Requests refuse
@@ -84,6 +85,9 @@ export const RegisterJobs = z.strictObject({ jobs: z.array(z.unknown()).min(1).m
 
 /** Body of `PATCH /v1/jobs/{jobid}`: what is left out stays, null clears. */
 export const PatchJob = z.strictObject({ ...JobSettings, tags: tags.nullable().optional() })
+
+/** Body of a `POST` that needs none; an empty object will do. */
+export const NoBody = z.strictObject({}).optional()
 
 /** A registration as the API understands it; exactly one of `jobsUrl`, `url` and `jobid` counts. */
 export interface RegisterJob {
@@ -212,6 +216,24 @@ export type JobAnswer = z.output<typeof JobAnswer>
 
 export const JobList = z.object({ items: z.array(JobAnswer), next: text })
 export type JobList = z.output<typeof JobList>
+
+/** An upstream as `GET /v1/upstreams` answers it. */
+export const UpstreamAnswer = z.object({
+  name: z.string(),
+  kind: z.string(),
+  root: z.string(),
+  state: z.enum(upstreamStates),
+  since: z.string(),
+  lastSuccessAt: time,
+  lastError: text,
+  requestsPerSecond: z.number(),
+  tokenExpiresAt: time,
+  jobs: z.int(),
+})
+export type UpstreamAnswer = z.output<typeof UpstreamAnswer>
+
+export const UpstreamList = z.object({ items: z.array(UpstreamAnswer), next: text })
+export type UpstreamList = z.output<typeof UpstreamList>
 
 /** An event: CloudEvents 1.0 in JSON. */
 export const EventAnswer = z.object({

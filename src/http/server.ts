@@ -10,6 +10,7 @@ import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { pageRoute } from './routes/page.ts'
 import { streamRoute } from './routes/stream.ts'
+import { upstreamRoutes } from './routes/upstreams.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -93,6 +94,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   jobRoutes(app, deps)
   eventRoutes(app, deps)
   streamRoute(app, deps)
+  upstreamRoutes(app, deps)
   healthRoutes(app, deps)
   pageRoute(app)
   for (const method of allMethods) {

@@ -3,6 +3,7 @@ import type { AfterAttempt, AttemptResult } from '../core/delivery.ts'
 import type { EventDraft, LoggedEvent } from '../core/event.ts'
 import type { Deadline, Job, JobKey, JobState, JobStatus } from '../core/job.ts'
 import type { EventFilter } from '../core/plan.ts'
+import type { UpstreamState } from '../core/upstream-state.ts'
 
 /**
  * Where everything that must outlive the process is kept. One method is one transaction and one
@@ -27,6 +28,17 @@ export interface Store {
   readDocument(key: JobKey): Promise<string | null>
   /** Jobs that are still looked at, by ascending id. */
   listPolled(query: { afterId: number; limit: number }): Promise<readonly PolledJob[]>
+  /** Those of an upstream's ids under which no job is kept, in the given order; at most 1000 ids. */
+  unknownJobids(query: { upstream: string; jobids: readonly string[] }): Promise<readonly string[]>
+  /** Writes a job that was found rather than registered; null when it is known meanwhile. */
+  recordDiscovered(look: LookCommit): Promise<Job | null>
+
+  // Upstreams
+
+  /** What was last told of an upstream; null when nothing ever was. */
+  findUpstream(name: string): Promise<StoredUpstream | null>
+  /** Writes how an upstream is, the event that tells it and the deliveries it owes. */
+  commitUpstream(commit: UpstreamCommit): Promise<StoredUpstream>
 
   // The log of events
 
@@ -85,7 +97,21 @@ export interface LookCommit {
 export type LookResult =
   { readonly outcome: 'written'; readonly job: Job } | { readonly outcome: 'conflict' }
 
-export interface PolledJob extends JobKey, Pick<Job, 'id' | 'state' | 'looksLeft'> {}
+export interface PolledJob extends JobKey, Pick<Job, 'id' | 'state' | 'looksLeft' | 'status'> {}
+
+/** How an upstream is, as its events have told it. Times are epoch ms. */
+export interface StoredUpstream {
+  readonly name: string
+  readonly state: UpstreamState
+  readonly since: number
+  readonly lastSuccessAt: number | null
+}
+
+export interface UpstreamCommit extends StoredUpstream {
+  /** Null for an upstream that is met for the first time and works. */
+  readonly draft: EventDraft | null
+  readonly at: number
+}
 
 export interface JobQuery {
   readonly state?: JobState | undefined

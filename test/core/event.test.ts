@@ -80,7 +80,7 @@ test('an event is CloudEvents 1.0 in JSON, with the change and the whole job in 
         jobid,
         upstream: 'prod',
         state: 'active',
-        title: 'editContainerRegistry default (id: x1)',
+        title: 'editContainerRegistry default',
         status: 'EXECUTING',
         rawStatus: 'Executing',
         outcome: null,

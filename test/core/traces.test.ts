@@ -76,6 +76,7 @@ function describeDraft({ type, change }: EventDraft): string {
     case 'deadline':
     case 'presence':
     case 'registry':
+    case 'upstream':
       return type
   }
 }

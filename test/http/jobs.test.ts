@@ -67,7 +67,7 @@ describe('one job', () => {
       jobid: 'j1',
       upstream: 'prod',
       state: 'active',
-      title: 'editContainerRegistry default (id: 7)',
+      title: 'editContainerRegistry default',
       status: 'EXECUTING',
       rawStatus: 'EXECUTING',
       outcome: null,

@@ -14,7 +14,7 @@ import { overtakeMs, temporaryFolder } from './harness.ts'
  * Rows as they were written under a migration's schema, by its number. The next migration starts
  * from them. A migration without an entry here fails its test.
  */
-const rowsUnder: Readonly<Record<number, string>> = {
+const rowsUnder: Record<number, string> = {
   1: `
     INSERT INTO epochs (first_seq, epoch, begun_at) VALUES (1, 'abc123', 1);
     INSERT INTO jobs (revision, upstream, jobid, state, status, snapshot, search, label, tags,
@@ -32,6 +32,11 @@ const rowsUnder: Readonly<Record<number, string>> = {
     INSERT INTO attempts (delivery_id, number, at, duration_ms, status, error, answer)
       VALUES (1, 1, 4, 12, 500, 'status', 'no');`,
 }
+rowsUnder[2] = `${rowsUnder[1] ?? ''}
+    INSERT INTO upstreams (name, state, since, last_success_at, last_seq)
+      VALUES ('prod', 'down', 5, 4, 2);
+    INSERT INTO runs (upstream, operation, jobid, ended_at, duration_ms)
+      VALUES ('prod', '/gis/admin/services/Parks.MapServer/edit', 'j-1', 6, 13000);`
 
 const migrations = readMigrations()
 

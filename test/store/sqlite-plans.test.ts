@@ -7,6 +7,7 @@ import { JobTable } from '../../src/store/sqlite/jobs.ts'
 import { EventLog } from '../../src/store/sqlite/log.ts'
 import { migrate, readMigrations } from '../../src/store/sqlite/migrate.ts'
 import { Outbox } from '../../src/store/sqlite/outbox.ts'
+import { UpstreamTable } from '../../src/store/sqlite/upstreams.ts'
 import { noon } from '../helpers/builders.ts'
 import { overtakeMs, temporaryFolder } from './harness.ts'
 
@@ -32,6 +33,7 @@ function plansOfAll(): readonly Planned[] {
   const log = new EventLog(db, noon)
   const jobs = new JobTable(db)
   new Outbox(db, log, plan, overtakeMs)
+  new UpstreamTable(db)
   // The lists are prepared when they are first asked for.
   for (const state of [undefined, jobStates[0]]) {
     for (const status of [undefined, jobStatuses[0]]) {
@@ -68,6 +70,8 @@ const allowed: readonly (readonly [statement: RegExp, step: RegExp])[] = [
   [/FROM endpoints WHERE removed_at IS NULL AND origin = 'config'/, /^SCAN endpoints USING INDEX/],
   // The jobs of one id: one row per upstream.
   [/FROM jobs WHERE jobid = \? ORDER BY id LIMIT/, /^USE TEMP B-TREE FOR ORDER BY$/],
+  // The runs of one operation: eleven rows at most.
+  [/^DELETE FROM runs/, /^USE TEMP B-TREE FOR ORDER BY$/],
   // The list of all jobs walks along the index that gives its order, and ends at its LIMIT.
   [/FROM jobs ORDER BY watched_at DESC, id DESC LIMIT/, /^SCAN jobs USING INDEX jobs_by_watched$/],
 ]
@@ -121,8 +125,11 @@ test('the log finds what comes after a seq, its ends and the events of a job by 
 
 test('the registry finds a job, those to be looked at and each list by index', () => {
   const plans = plansOfAll()
-  expect(planOf(plans, /FROM jobs WHERE jobid = \? AND upstream = \?/)).toEqual([
+  expect(planOf(plans, /^SELECT id, .* FROM jobs WHERE jobid = \? AND upstream = \?/)).toEqual([
     'SEARCH jobs USING INDEX sqlite_autoindex_jobs_1 (jobid=? AND upstream=?)',
+  ])
+  expect(planOf(plans, /^SELECT 1 FROM jobs WHERE jobid = \? AND upstream = \?/)).toEqual([
+    'SEARCH jobs USING COVERING INDEX sqlite_autoindex_jobs_1 (jobid=? AND upstream=?)',
   ])
   expect(planOf(plans, /AND id > \? ORDER BY id LIMIT/)).toEqual([
     'SEARCH jobs USING INDEX jobs_polled (id>?)',

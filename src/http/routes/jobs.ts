@@ -9,6 +9,7 @@ import { HttpProblem, parseInput, problemBody } from '../problem.ts'
 import {
   JobParams,
   ListJobs,
+  NoBody,
   PatchJob,
   registerJobSchema,
   RegisterJobs,
@@ -18,7 +19,7 @@ import {
 const cursorHeader = 'x-jobwatch-cursor'
 const maxBatchBytes = 8_388_608
 
-/** The calls on jobs: register one or many, list, show, change, stop, document. */
+/** The calls on jobs: register one or many, list, show, change, stop, poll now, document. */
 export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: ApiDeps): void {
   const upstreamByName = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
 
@@ -106,6 +107,22 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     await store.stopJob(job, clock.now())
     upstreamByName.get(job.upstream)?.unwatch(job.id)
     return reply.code(204).send()
+  })
+
+  app.post('/v1/jobs/:jobid/poll', { config: { scope: 'write' } }, async (request) => {
+    parseInput(NoBody, request.body)
+    const job = await oneJob(request.params, request.query)
+    if (job.state === 'stopped') {
+      const detail = `Job ${job.jobid} is no longer watched: register it again with POST /v1/jobs`
+      throw new HttpProblem(409, 'job_stopped', detail)
+    }
+    const upstream = upstreamByName.get(job.upstream)
+    if (upstream === undefined) {
+      const detail = `The upstream ${job.upstream} is no longer configured`
+      throw new HttpProblem(409, 'upstream_gone', detail)
+    }
+    await upstream.pollNow(job)
+    return answer((await store.findJob(job)) ?? job)
   })
 
   app.get('/v1/jobs/:jobid/document', { config: { scope: 'read' } }, async (request, reply) => {

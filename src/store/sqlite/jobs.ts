@@ -3,6 +3,7 @@ import type { Job, JobKey } from '../../core/job.ts'
 import type { PolledJob, JobPosition, JobQuery } from '../store.ts'
 import { fromJob, jobColumns, searchable, toJob } from './rows.ts'
 import type { JobRow } from './rows.ts'
+import { RunTable } from './runs.ts'
 
 /** A search looks at so many rows before it lets others have the event loop. */
 const windowSize = 500
@@ -13,11 +14,13 @@ type IndexedFilter = (typeof indexedFilters)[number]
 /** The registry of jobs in the database. What writes must run in a unit of the writer. */
 export class JobTable {
   readonly #db: Database
+  readonly #runs: RunTable
   readonly #listStatements = new Map<string, Statement<unknown[], JobRow>>()
   readonly #selectByKey
   readonly #selectById
   readonly #selectRevision
   readonly #selectPolled
+  readonly #selectIsKept
   readonly #insert
   readonly #update
   readonly #putDocument
@@ -25,6 +28,7 @@ export class JobTable {
 
   constructor(db: Database) {
     this.#db = db
+    this.#runs = new RunTable(db)
     const columns = ['id', ...jobColumns].join(', ')
     this.#selectByKey = db.prepare<[string, string], JobRow>(
       `SELECT ${columns} FROM jobs WHERE jobid = ? AND upstream = ?`,
@@ -36,8 +40,12 @@ export class JobTable {
       .prepare<[number], number>('SELECT revision FROM jobs WHERE id = ?')
       .pluck()
     this.#selectPolled = db.prepare<[number, number], PolledJob>(
-      `SELECT id, upstream, jobid, state, looks_left AS looksLeft FROM jobs INDEXED BY jobs_polled
+      `SELECT id, upstream, jobid, state, status, looks_left AS looksLeft
+         FROM jobs INDEXED BY jobs_polled
         WHERE (state IN ('active', 'lost') OR looks_left > 0) AND id > ? ORDER BY id LIMIT ?`,
+    )
+    this.#selectIsKept = db.prepare<[string, string]>(
+      'SELECT 1 FROM jobs WHERE jobid = ? AND upstream = ?',
     )
     this.#insert = db.prepare<[Omit<JobRow, 'id'>]>(
       `INSERT INTO jobs (${jobColumns.join(', ')})
@@ -61,11 +69,26 @@ export class JobTable {
 
   find({ jobid, upstream }: JobKey): Job | null {
     const row = this.#selectByKey.get(jobid, upstream)
-    return row === undefined ? null : toJob(row)
+    return row === undefined ? null : this.#toJob(row)
   }
 
   findById(jobid: string): readonly Job[] {
-    return this.#selectById.all(jobid).map(toJob)
+    return this.#selectById.all(jobid).map((row) => this.#toJob(row))
+  }
+
+  /** Those of the ids under which the upstream has no job here. */
+  unknownOf(upstream: string, jobids: readonly string[]): readonly string[] {
+    return jobids.filter((jobid) => this.#selectIsKept.get(jobid, upstream) === undefined)
+  }
+
+  /** Takes in how long a job ran that has ended; the job comes back with what is usual now. */
+  noteRun(job: Job): Job {
+    if (job.state === 'ended') this.#runs.add(job)
+    return this.#runs.withTypical(job)
+  }
+
+  #toJob(row: JobRow): Job {
+    return this.#runs.withTypical(toJob(row))
   }
 
   revisionOf(id: number): number | null {
@@ -124,7 +147,7 @@ export class JobTable {
     )
     const last = rows.at(-1)
     return {
-      jobs: found.slice(0, limit).map(toJob),
+      jobs: found.slice(0, limit).map((row) => this.#toJob(row)),
       last: last === undefined ? null : { watchedAt: last.watched_at, id: last.id },
       done: rows.length < size,
     }

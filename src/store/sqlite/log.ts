@@ -1,8 +1,8 @@
 import type { Database } from 'better-sqlite3'
 import { positionId } from '../../core/cursor.ts'
 import type { Epoch, LogBounds } from '../../core/cursor.ts'
-import { jobEventEncoder } from '../../core/event.ts'
-import type { EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
+import { jobEventEncoder, upstreamEventEncoder } from '../../core/event.ts'
+import type { EncodeEvent, EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
 import { compileFilter } from '../../core/plan.ts'
 import { newEpoch } from '../../ids.ts'
@@ -34,7 +34,7 @@ export class EventLog {
         'SELECT seq FROM events WHERE jobid = ? AND upstream = ? ORDER BY seq DESC LIMIT 1',
       )
       .pluck()
-    this.#insert = db.prepare<[number, string, string, string, string, string]>(
+    this.#insert = db.prepare<[number, string, string | null, string | null, string, string]>(
       'INSERT INTO events (seq, type, upstream, jobid, tags, text) VALUES (?, ?, ?, ?, ?, ?)',
     )
     const columns = 'seq, type, upstream, jobid, tags, text'
@@ -67,18 +67,42 @@ export class EventLog {
 
   /** Numbers, encodes and writes the events of one look, in order. Returns what they are filtered by. */
   append(job: Job, drafts: readonly EventDraft[], at: number): readonly EventHead[] {
+    const { upstream, jobid, tags, lastSeq } = job
+    const encode = jobEventEncoder({ job, at })
+    return this.#append({ upstream, jobid, tags, lastSeq }, drafts, encode)
+  }
+
+  /** Likewise the events of an upstream itself. */
+  appendOfUpstream(
+    upstream: string,
+    lastSeq: number | null,
+    drafts: readonly EventDraft[],
+    at: number,
+  ): readonly EventHead[] {
+    const encode = upstreamEventEncoder(upstream, at)
+    return this.#append({ upstream, jobid: null, tags: [], lastSeq }, drafts, encode)
+  }
+
+  #append(
+    {
+      lastSeq,
+      ...about
+    }: Pick<EventHead, 'upstream' | 'jobid' | 'tags'> & { lastSeq: number | null },
+    drafts: readonly EventDraft[],
+    encode: EncodeEvent,
+  ): readonly EventHead[] {
     const epoch = this.#epochs.at(-1)
     if (epoch === undefined) throw new Error('a log has at least one epoch')
-    const { upstream, jobid, tags } = job
-    const encode = jobEventEncoder({ job, at })
-    let previousSeq = job.lastSeq
+    const { upstream, jobid } = about
+    const tags = JSON.stringify(about.tags)
+    let previousSeq = lastSeq
     let seq = this.newest()
     return drafts.map((draft) => {
       seq += 1
       const text = encode(draft, { epoch: epoch.epoch, seq, previousSeq })
-      this.#insert.run(seq, draft.type, upstream, jobid, JSON.stringify(tags), text)
+      this.#insert.run(seq, draft.type, upstream, jobid, tags, text)
       previousSeq = seq
-      return { seq, type: draft.type, upstream, jobid, tags }
+      return { seq, type: draft.type, ...about }
     })
   }
 

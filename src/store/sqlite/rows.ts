@@ -93,6 +93,8 @@ export function toJob(row: JobRow): Job {
     polledAt: row.polled_at,
     changedAt: row.changed_at,
     lastSeq: row.last_seq,
+    // Not its own: whoever reads the row adds it.
+    typicalDurationMs: null,
   }
 }
 

@@ -16,6 +16,8 @@ import type {
   Registered,
   Registration,
   Store,
+  StoredUpstream,
+  UpstreamCommit,
 } from '../store.ts'
 import { openDatabase } from './database.ts'
 import { JobTable } from './jobs.ts'
@@ -23,6 +25,7 @@ import { takeLock } from './lock.ts'
 import { EventLog } from './log.ts'
 import { migrate, readMigrations } from './migrate.ts'
 import { Outbox } from './outbox.ts'
+import { UpstreamTable } from './upstreams.ts'
 import { Writer } from './writer.ts'
 
 export interface SqliteStoreOptions {
@@ -74,6 +77,7 @@ function createStore(
   const log = new EventLog(db, now())
   const jobs = new JobTable(db)
   const outbox = new Outbox(db, log, plan, overtakeMs)
+  const upstreams = new UpstreamTable(db)
   const listeners: (() => void)[] = []
   let announced = log.newest()
   const writer = new Writer(db, () => {
@@ -86,9 +90,10 @@ function createStore(
   /** Writes events and the deliveries they owe; the job then knows the last of them. */
   function append(job: Job, drafts: readonly EventDraft[], at: number): Job {
     if (drafts.length === 0) return job
-    const heads = log.append(job, drafts, at)
+    const told = jobs.noteRun(job)
+    const heads = log.append(told, drafts, at)
     outbox.owe(heads, at)
-    return { ...job, lastSeq: heads.at(-1)?.seq ?? job.lastSeq }
+    return { ...told, lastSeq: heads.at(-1)?.seq ?? told.lastSeq }
   }
 
   function write(job: Job, drafts: readonly EventDraft[], at: number): Job | null {
@@ -134,6 +139,29 @@ function createStore(
     return { outcome: 'written', job: written }
   }
 
+  function recordDiscovered({ job, drafts, document, at }: LookCommit): Job | null {
+    if (jobs.find(job) !== null) return null
+    const lastSeq = log.lastOfJob(job.jobid, job.upstream)
+    const fresh = { ...job, revision: 1, polledAt: at, changedAt: at, lastSeq }
+    const recorded = jobs.insert(
+      drafts.length > 0 ? append(fresh, drafts, at) : jobs.noteRun(fresh),
+    )
+    if (document !== null) jobs.putDocument(recorded.id, document)
+    return recorded
+  }
+
+  function commitUpstream({ draft, at, ...upstream }: UpstreamCommit): StoredUpstream {
+    const { name } = upstream
+    let lastSeq = upstreams.lastSeqOf(name)
+    if (draft !== null) {
+      const heads = log.appendOfUpstream(name, lastSeq, [draft], at)
+      outbox.owe(heads, at)
+      lastSeq = heads.at(-1)?.seq ?? lastSeq
+    }
+    upstreams.put(upstream, lastSeq)
+    return upstream
+  }
+
   async function listJobs(query: JobQuery): Promise<JobPage> {
     const newest = log.newest()
     const found: Job[] = []
@@ -173,6 +201,10 @@ function createStore(
     listJobs,
     readDocument: (key) => answer(() => jobs.document(key)),
     listPolled: ({ afterId, limit }) => answer(() => jobs.listPolled(afterId, limit)),
+    unknownJobids: ({ upstream, jobids }) => answer(() => jobs.unknownOf(upstream, jobids)),
+    recordDiscovered: (look) => writer.write(() => recordDiscovered(look)),
+    findUpstream: (name) => answer(() => upstreams.find(name)),
+    commitUpstream: (commit) => writer.write(() => commitUpstream(commit)),
     readBounds: () => answer(() => log.bounds()),
     readEvents: (query) => answer(() => log.read(query)),
     syncEndpoints: (endpoints, at) => writer.write(() => outbox.sync(endpoints, at)),

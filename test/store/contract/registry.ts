@@ -253,11 +253,11 @@ export function registryCases(open: OpenStore): void {
       await ground.look(fourth, [aDraft('job.lost')], { state: 'lost', lostSince: noon })
 
       const polled = [
-        { ...third, state: 'ended', looksLeft: 2 },
+        { ...third, ...ended, looksLeft: 2 },
         { ...fourth, state: 'lost' },
         ...jobs.slice(4),
-      ].map(({ id, upstream, jobid, state, looksLeft }) => ({
-        ...{ id, upstream, jobid, state, looksLeft },
+      ].map(({ id, upstream, jobid, state, status, looksLeft }) => ({
+        ...{ id, upstream, jobid, state, status, looksLeft },
       }))
       const pages = []
       let afterId = 0

@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify'
+import { isoTime } from '../../core/job.ts'
+import type { ApiDeps, ApiUpstream } from '../deps.ts'
+import type { UpstreamAnswer } from '../schemas.ts'
+
+/** `GET /v1/upstreams`: how each upstream is, in the order of the configuration. */
+export function upstreamRoutes(app: FastifyInstance, { upstreams }: ApiDeps): void {
+  app.get('/v1/upstreams', { config: { scope: 'read' } }, () => ({
+    items: upstreams.map(toAnswer),
+    next: null,
+  }))
+}
+
+function toAnswer({ name, kind, root, status }: ApiUpstream): UpstreamAnswer {
+  const { state, since, lastSuccessAt, lastError, requestsPerSecond, tokenExpiresAt, jobs } =
+    status()
+  return {
+    name,
+    kind,
+    root,
+    state,
+    since: new Date(since).toISOString(),
+    lastSuccessAt: isoTime(lastSuccessAt),
+    lastError,
+    requestsPerSecond,
+    tokenExpiresAt: isoTime(tokenExpiresAt),
+    jobs,
+  }
+}
