@@ -380,7 +380,7 @@ export function createPoller(
         entry.askers = [...(entry.askers ?? []), resolve]
       })
       // One that is in line or under way comes back to those who ask meanwhile.
-      if (known === undefined || known.slot !== -1) {
+      if (known?.slot !== -1) {
         schedule.remove(entry)
         begin(entry, { urgency: 'asked', isProbe: false })
       }

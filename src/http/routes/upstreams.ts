@@ -11,9 +11,9 @@ export function upstreamRoutes(app: FastifyInstance, { upstreams }: ApiDeps): vo
   }))
 }
 
-function toAnswer({ name, kind, root, status }: ApiUpstream): UpstreamAnswer {
-  const { state, since, lastSuccessAt, lastError, requestsPerSecond, tokenExpiresAt, jobs } =
-    status()
+function toAnswer(upstream: ApiUpstream): UpstreamAnswer {
+  const { name, kind, root } = upstream
+  const { state, since, lastSuccessAt, lastError, ...status } = upstream.status()
   return {
     name,
     kind,
@@ -22,8 +22,8 @@ function toAnswer({ name, kind, root, status }: ApiUpstream): UpstreamAnswer {
     since: new Date(since).toISOString(),
     lastSuccessAt: isoTime(lastSuccessAt),
     lastError,
-    requestsPerSecond,
-    tokenExpiresAt: isoTime(tokenExpiresAt),
-    jobs,
+    requestsPerSecond: status.requestsPerSecond,
+    tokenExpiresAt: isoTime(status.tokenExpiresAt),
+    jobs: status.jobs,
   }
 }
