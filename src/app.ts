@@ -16,6 +16,7 @@ import { createAccess } from './http/auth.ts'
 import { createServer } from './http/server.ts'
 import { createLogger } from './log.ts'
 import type { Logger } from './log.ts'
+import { createLooks } from './looks.ts'
 import { formats } from './notify/registry.ts'
 import { createSend } from './notify/send.ts'
 import { createPoller } from './poller.ts'
@@ -69,11 +70,15 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       { name: upstream.name, store, clock, random, log },
       { concurrency, rate, downAfterMs: downAfter, probeMs: Math.max(intervalMs, maxIntervalMs) },
     )
-    const poller = createPoller(
-      { store, upstream, gate, clock, random, log },
-      { intervalMs, maxIntervalMs, concurrency, lostAfterMs: lostAfter, stallAfterMs: stallAfter },
+    const looks = createLooks(
+      { store, upstream, gate, clock, log },
+      { lostAfterMs: lostAfter, stallAfterMs: stallAfter },
     )
-    return { upstream, gate, poller }
+    const poller = createPoller(
+      { store, upstream, looks, gate, clock, random, log },
+      { intervalMs, maxIntervalMs, concurrency },
+    )
+    return { upstream, gate, looks, poller }
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
@@ -97,7 +102,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const server: FastifyInstance = await createServer({
     store,
     feed,
-    upstreams: watched.map(({ upstream, gate, poller }) => ({
+    upstreams: watched.map(({ upstream, gate, looks, poller }) => ({
       name: upstream.name,
       kind: upstream.kind,
       root: upstream.root,
@@ -110,7 +115,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       },
       pollNow: (job) => poller.pollNow(job),
       statusOf: (jobId) => poller.statusOf(jobId),
-      status: () => ({ ...gate.status(), ...upstream.status(), jobs: poller.activeCount }),
+      status: () => ({ ...gate.status(), ...upstream.status(), jobs: looks.activeCount }),
     })),
     access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
     clock,

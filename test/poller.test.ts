@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createLogger } from '../src/log.ts'
+import type { LifePolicy } from '../src/core/advance.ts'
 import { createGate } from '../src/gate.ts'
+import { createLooks } from '../src/looks.ts'
 import { createPoller } from '../src/poller.ts'
 import type { PollingPolicy } from '../src/poller.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
@@ -14,9 +16,8 @@ const policy: PollingPolicy = {
   intervalMs: 5000,
   maxIntervalMs: 20_000,
   concurrency: 4,
-  lostAfterMs: 60_000,
-  stallAfterMs: 7_200_000,
 }
+const life: LifePolicy = { lostAfterMs: 60_000, stallAfterMs: 7_200_000 }
 
 // The gate's queue keeps its rate by the real clock: it must not be the one to wait for.
 const gatePolicy = { concurrency: 4, rate: 1_000_000, downAfterMs: 30_000, probeMs: 20_000 }
@@ -62,7 +63,7 @@ function completed(document: string): Look {
   return running(document, { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: 1 })
 }
 
-async function ground(options: Partial<PollingPolicy> = {}) {
+async function ground(options: Partial<LifePolicy & PollingPolicy> = {}) {
   const folder = await temporaryFolder()
   const clock = new FakeClock()
   const store = openSqliteStore({
@@ -73,8 +74,15 @@ async function ground(options: Partial<PollingPolicy> = {}) {
   const upstream = new ScriptedUpstream()
   const log = createLogger('silent')
   const start = (random = () => 0.5) => {
-    const gate = createGate({ name: upstream.name, store, clock, random, log }, gatePolicy)
-    return createPoller({ store, upstream, gate, clock, random, log }, { ...policy, ...options })
+    const gate = createGate(
+      { name: upstream.name, store, clock, random, log },
+      { ...gatePolicy, ...options },
+    )
+    const looks = createLooks({ store, upstream, gate, clock, log }, { ...life, ...options })
+    return createPoller(
+      { store, upstream, looks, gate, clock, random, log },
+      { ...policy, ...options },
+    )
   }
   const poller = start()
   return {
