@@ -8,6 +8,7 @@ import type { Random } from './core/backoff.ts'
 import { AppError } from './core/errors.ts'
 import type { EventFilter } from './core/plan.ts'
 import { Secret } from './core/secret.ts'
+import { createDiscovery } from './discovery.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { DispatchTarget } from './dispatcher.ts'
 import { createFeed } from './feed.ts'
@@ -64,7 +65,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const watched = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
-    const { polling, lostAfter, stallAfter, downAfter } = settings
+    const { polling, lostAfter, stallAfter, downAfter, discover } = settings
     const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
     const gate = createGate(
       { name: upstream.name, store, clock, random, log },
@@ -78,7 +79,21 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       { store, upstream, looks, gate, clock, random, log },
       { intervalMs, maxIntervalMs, concurrency },
     )
-    return { upstream, gate, looks, poller }
+    const discovery = createDiscovery(
+      {
+        store,
+        upstream,
+        gate,
+        watch: (job) => {
+          poller.watch(job, { seenAlready: true })
+        },
+        clock,
+        random,
+        log,
+      },
+      { ...discoveryPolicy(settings), lostAfterMs: lostAfter, stallAfterMs: stallAfter },
+    )
+    return { upstream, gate, looks, poller, discovery: discover.enabled ? discovery : null }
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
@@ -142,6 +157,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
     await Promise.all(watched.map(({ gate }) => gate.start()))
     await Promise.all(watched.map(({ poller }) => poller.start()))
+    for (const { discovery } of watched) discovery?.start()
     dispatcher.start()
     phase = 'running'
     log.info({ url, version, database: config.database }, 'app.listening')
@@ -151,7 +167,10 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     phase = 'stopping'
     log.info({}, 'app.stopping')
     // New looks and attempts end first; then the streams, or the server would wait for them for ever.
-    const drained = Promise.all([...watched.map(({ poller }) => poller.stop()), dispatcher.stop()])
+    const drained = Promise.all([
+      ...watched.flatMap(({ poller, discovery }) => [discovery?.stop(), poller.stop()]),
+      dispatcher.stop(),
+    ])
     const closed = server.close()
     const work = Promise.all([drained, closed])
     const isDrained = await within(clock, config.shutdownTimeout, work, hurried.signal)
@@ -171,6 +190,18 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     get url() {
       return url
     },
+  }
+}
+
+/** A round may take up half of what the upstream lets through until the next one. */
+function discoveryPolicy({ polling, discover }: UpstreamConfig) {
+  const intervalMs = discover.interval
+  const half = Math.floor((polling.rate * intervalMs) / 2000)
+  return {
+    intervalMs,
+    match: discover.match,
+    concurrency: Math.max(1, polling.concurrency >> 1),
+    looksPerRound: Math.min(Math.max(half, 10), 1000),
   }
 }
 
@@ -239,9 +270,6 @@ function toTargets(
 /** Settings that are accepted but that this version does nothing with yet must not go unsaid. */
 function warnOfWhatIsMissing({ upstreams, delivery }: Config, log: Logger): void {
   if (upstreams.length === 0) log.warn({}, 'config.no_upstream')
-  for (const { name, discover } of upstreams) {
-    if (discover.enabled) log.warn({ upstream: name }, 'config.discovery_not_available_yet')
-  }
   if (delivery.proxy !== null) log.warn({}, 'config.proxy_not_available_yet')
 }
 
