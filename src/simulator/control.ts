@@ -9,8 +9,8 @@ import type { FaultInForce, FaultOptions } from './faults.ts'
 import { isPreset, jobPresets, tokenPresets } from './presets.ts'
 import { scenarioKinds } from './scenarios.ts'
 import type { ScenarioKind } from './scenarios.ts'
-import type { Played, PlayOptions, Simulator, SubmitOptions, Submitted } from './simulator.ts'
 import { parseTrace, traceTargets } from './trace.ts'
+import type { Played, PlayOptions, Submitted, SubmitOptions, Verbs } from './verbs.ts'
 
 /** Where nothing of Esri's is. */
 const base = '/_simulator'
@@ -20,39 +20,30 @@ type Route = readonly [
   method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   does: string,
-  run: (simulator: Simulator, call: Call, id: string) => unknown,
+  run: (simulator: Verbs, call: Call, id: string) => unknown,
 ]
 
 const routes: readonly Route[] = [
-  ['GET', '', 'shows all there is', overview],
-  [
-    'POST',
-    '/faults',
-    'injects { fault: a preset or { kind, … }, target?, jobid?, times? }',
-    inject,
-  ],
+  ['GET', '', 'shows what there is', overview],
+  ['GET', '/presets', 'shows what the presets are, and the kinds of faults', presets],
+  ['POST', '/faults', 'injects { fault: name | { kind, … }, target?, jobid?, times? }', inject],
   ['DELETE', '/faults', 'removes every fault', (simulator) => simulator.clearFaults()],
   ['DELETE', '/faults/{id}', 'removes one fault', removeFault],
   ['POST', '/jobs', 'starts a built-in job: { kind: a scenario, pace?, target? }', submit],
   ['DELETE', '/jobs', 'makes the id of every job unknown', (simulator) => simulator.removeJobs()],
   ['DELETE', '/jobs/{id}', 'makes the id of one job unknown', removeJob],
   ['POST', '/traces', 'plays [{ afterMs, httpStatus, body }, …]; ?jobid ?pace ?target', playTrace],
-  [
-    'DELETE',
-    '/traces',
-    'ends those of the job list and tokens',
-    (simulator) => simulator.endTraces(),
-  ],
+  ['DELETE', '/traces', 'ends list and token traces', (simulator) => simulator.endTraces()],
   ['DELETE', '/tokens', 'makes every token expire', (simulator) => simulator.expireTokens()],
-  ['PUT', '/password', 'makes another one the right one: { password }', setPassword],
+  ['PUT', '/password', 'changes the password: { password }', setPassword],
 ]
 
 export function isControl({ path }: Call): boolean {
   return path === base || path.startsWith(`${base}/`)
 }
 
-/** Lets people and scripts do over HTTP what the simulator's methods do. */
-export function controlAnswer(simulator: Simulator, call: Call): Answer {
+/** Lets people and scripts do over HTTP what the verbs do in the process. */
+export function controlAnswer(simulator: Verbs, call: Call): Answer {
   const ofPath = routes.filter(([, path]) => idIn(call, path) !== null)
   const route = ofPath.find(([method]) => method === call.method)
   if (route === undefined) {
@@ -77,7 +68,7 @@ function idIn({ path }: Call, ofRoute: string): string | null {
   return match && (match[1] ?? '')
 }
 
-function overview(simulator: Simulator) {
+function overview(simulator: Verbs) {
   const { root, username, jobids, faults, requests } = simulator
   return {
     root,
@@ -89,12 +80,15 @@ function overview(simulator: Simulator) {
     faults,
     requests: { ...requests, jobs: Object.fromEntries(requests.jobs) },
     scenarios: scenarioKinds,
-    presets: { job: jobPresets, token: tokenPresets },
-    kinds: faultKinds,
+    presets: { job: Object.keys(jobPresets), token: Object.keys(tokenPresets) },
   }
 }
 
-function inject(simulator: Simulator, { body }: Call): FaultInForce {
+function presets() {
+  return { job: jobPresets, token: tokenPresets, kinds: faultKinds }
+}
+
+function inject(simulator: Verbs, { body }: Call): FaultInForce {
   const given = parseBody(body)
   const shape = {
     fault: anything,
@@ -109,28 +103,28 @@ function inject(simulator: Simulator, { body }: Call): FaultInForce {
   throw invalid('body', `there is no fault named ${fault}; GET ${base} lists the presets`)
 }
 
-function removeFault(simulator: Simulator, _: Call, id: string): void {
+function removeFault(simulator: Verbs, _: Call, id: string): void {
   if (!simulator.clearFault(Number(id))) throw notFound(`no fault ${id} is in force`)
 }
 
-function removeJob(simulator: Simulator, _: Call, id: string): void {
+function removeJob(simulator: Verbs, _: Call, id: string): void {
   if (!simulator.removeJob(id)) throw notFound(`there is no job ${id}`)
 }
 
-function setPassword(simulator: Simulator, { body }: Call): void {
+function setPassword(simulator: Verbs, { body }: Call): void {
   const given = parseBody(body)
   checkShape(given, { password: text }, 'body')
   simulator.setPassword((given as { password: string }).password)
 }
 
-function submit(simulator: Simulator, { body }: Call): Submitted {
+function submit(simulator: Verbs, { body }: Call): Submitted {
   const given = parseBody(body)
   checkShape(given, { kind: oneOf(scenarioKinds), 'pace?': paceRule, 'target?': text }, 'body')
   const { kind, ...options } = given as { kind: ScenarioKind } & SubmitOptions
   return simulator.submit(kind, options)
 }
 
-function playTrace(simulator: Simulator, { body, query }: Call): Played {
+function playTrace(simulator: Verbs, { body, query }: Call): Played {
   const trace = parseTrace(parseBody(body))
   const pace = query.get('pace')
   const given = {

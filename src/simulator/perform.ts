@@ -11,6 +11,9 @@ import type { CutPoint, Fault, Garbling } from './fault.ts'
 
 type Of<Kind extends Fault['kind']> = Extract<Fault, { readonly kind: Kind }>
 
+/** A reset that overtakes what was sent before it looks like a plain end to many clients. */
+const settleMs = 20
+
 const json = { 'content-type': 'application/json; charset=UTF-8' }
 
 /** Lets the fault happen to the response that would have been `answer`. */
@@ -105,7 +108,7 @@ function cut(response: ServerResponse, answer: Answer, { after, then }: Of<'cut'
   }
   socket?.write(Buffer.concat([head, body]).subarray(0, lengths[after]), () => {
     if (then === 'end') socket.end()
-    if (then === 'reset') socket.resetAndDestroy()
+    if (then === 'reset') setTimeout(() => setImmediate(() => socket.resetAndDestroy()), settleMs)
   })
 }
 

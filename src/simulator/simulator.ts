@@ -14,20 +14,19 @@ import { readCall, tokenOf, wantsJson } from './call.ts'
 import type { Call } from './call.ts'
 import { isObject } from './check.ts'
 import { controlAnswer, isControl } from './control.ts'
-import type { Fault } from './fault.ts'
 import { createFaults } from './faults.ts'
-import type { FaultInForce, FaultOptions, Resource } from './faults.ts'
+import type { Resource } from './faults.ts'
 import { createJobs } from './jobs.ts'
 import type { ScriptDocument, ScriptHandle } from './jobs.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { operationAt } from './operation.ts'
 import { perform } from './perform.ts'
-import type { PresetName } from './presets.ts'
 import { scenario } from './scenarios.ts'
 import type { ScenarioKind } from './scenarios.ts'
 import { createTokens } from './tokens.ts'
 import { createPlayer, paced, targetOf, traceJobid, withJobid } from './trace.ts'
-import type { Player, Trace, TraceTarget } from './trace.ts'
+import type { Player, Trace } from './trace.ts'
+import type { Played, PlayOptions, Submitted, SubmitOptions, Verbs } from './verbs.ts'
 
 export interface SimulatorOptions {
   /** 0 takes a free one. */
@@ -41,79 +40,16 @@ export interface SimulatorOptions {
   readonly now?: () => number
 }
 
-export interface SubmitOptions {
-  /** What the operation acts on, decoded: a service, a registry's id, a backup store. */
-  readonly target?: string
-  /** A factor on the scenario's times; 0.1 plays ten times as fast. */
-  readonly pace?: number
-}
-
-/** The answer to a submit; `jobsUrl` names one job, in spite of its name. */
-export interface Submitted {
-  readonly jobsUrl: string
-  readonly jobid: string
-}
-
-export interface PlayOptions {
-  readonly target?: TraceTarget
-  /** Of a job; another than the trace's own is written into its documents. */
-  readonly jobid?: string
-  /** A factor on the trace's times. */
-  readonly pace?: number
-}
-
-/** What plays a trace; the job's id and URL are null where it is no job. */
-export interface Played {
-  readonly target: TraceTarget
-  readonly jobsUrl: string | null
-  readonly jobid: string | null
-}
-
-/** How often something was asked for so far, refused requests included. */
-export interface RequestCounts {
-  readonly tokens: number
-  /** Looks at the list of jobs. */
-  readonly lists: number
-  /** Looks at one job, by the id asked for. */
-  readonly jobs: ReadonlyMap<string, number>
-}
-
 /** A running, simulated ArcGIS Enterprise: its token operation, its jobs, a few that submit some. */
-export interface Simulator {
+export interface Simulator extends Verbs {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
-  /** Where the Administrator API begins: `http://127.0.0.1:PORT/<context>/admin`. */
-  readonly root: string
-  readonly username: string
   /** The one that is right now. */
   readonly password: string
-  readonly requests: RequestCounts
-  /** The ids of all jobs, the newest first. */
-  readonly jobids: readonly string[]
-  /** Oldest first; of several that fit a request, the oldest is applied to it. */
-  readonly faults: readonly FaultInForce[]
-  /** Plays a trace from now on, on what it is made for unless told otherwise. */
-  play(trace: Trace, options?: PlayOptions): Played
   /** Plays a trace as a job, and gives its id. */
   addTrace(trace: Trace, options?: { readonly jobid?: string }): string
-  /** The list of jobs and the token operation answer as usual again. */
-  endTraces(): void
   /** A job that serves the first document until it is told to go on. */
   addScript(documents: readonly ScriptDocument[], options: { readonly jobid: string }): ScriptHandle
-  /** Starts a built-in scenario, like the operation that makes such a job. */
-  submit(kind: ScenarioKind, options?: SubmitOptions): Submitted
-  /** Makes the job's id unknown; false when it was. */
-  removeJob(jobid: string): boolean
-  removeJobs(): void
-  /** Lets something go wrong with requests to come: a preset by its name, or any fault. */
-  inject(fault: Fault | PresetName, options?: FaultOptions): FaultInForce
-  /** False when there is none with this id. */
-  clearFault(id: number): boolean
-  clearFaults(): void
-  /** From now on all tokens handed out so far are answered with 498. */
-  expireTokens(): void
-  /** From now on another password is right, and the tokens handed out so far are not. */
-  setPassword(password: string): void
   close(): Promise<void>
 }
 
