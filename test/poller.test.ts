@@ -4,7 +4,7 @@ import { createLogger } from '../src/log.ts'
 import { createPoller } from '../src/poller.ts'
 import type { PollingPolicy } from '../src/poller.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
-import type { Listing, Look, Upstream, UpstreamStatus } from '../src/upstream/upstream.ts'
+import type { Finding, Listing, Look, Upstream, UpstreamStatus } from '../src/upstream/upstream.ts'
 import { aSnapshot } from './helpers/builders.ts'
 import { temporaryFolder } from './helpers/daemon.ts'
 import { FakeClock, settle } from './helpers/fake-clock.ts'
@@ -43,6 +43,9 @@ class ScriptedUpstream implements Upstream {
   }
   status(): UpstreamStatus {
     return { tokenExpiresAt: null, requestsPerSecond: 0 }
+  }
+  examine(): AsyncIterable<Finding> {
+    throw new Error('nothing is examined here')
   }
   jobidOf(): string | null {
     return null
