@@ -58,7 +58,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     now,
   })
   const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
-  const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
+  const upstreams = createUpstreams(config, clock)
   const pollers = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
@@ -157,6 +157,14 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       return url
     },
   }
+}
+
+/** The upstreams of a configuration; with these alone they can be asked without a daemon. */
+export function createUpstreams(
+  { upstreams }: Pick<Config, 'upstreams'>,
+  clock: Clock = systemClock,
+): Upstream[] {
+  return upstreams.map((upstream) => createUpstream(upstream, clock))
 }
 
 function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {
