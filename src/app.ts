@@ -22,7 +22,7 @@ import { formats } from './notify/registry.ts'
 import { createSend } from './notify/send.ts'
 import { createPoller } from './poller.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
-import type { StoredEndpoint } from './store/store.ts'
+import type { PolledJob, Store, StoredEndpoint } from './store/store.ts'
 import { upstreamKinds } from './upstream/registry.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { version } from './version.ts'
@@ -61,39 +61,11 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     now,
   })
   const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
-  const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
+  const upstreams = createUpstreams(config, clock)
   const watched = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
-    const { polling, lostAfter, stallAfter, downAfter, discover } = settings
-    const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
-    const gate = createGate(
-      { name: upstream.name, store, clock, random, log },
-      { concurrency, rate, downAfterMs: downAfter, probeMs: Math.max(intervalMs, maxIntervalMs) },
-    )
-    const looks = createLooks(
-      { store, upstream, gate, clock, log },
-      { lostAfterMs: lostAfter, stallAfterMs: stallAfter },
-    )
-    const poller = createPoller(
-      { store, upstream, looks, gate, clock, random, log },
-      { intervalMs, maxIntervalMs, concurrency },
-    )
-    const discovery = createDiscovery(
-      {
-        store,
-        upstream,
-        gate,
-        watch: (job) => {
-          poller.watch(job, { seenAlready: true })
-        },
-        clock,
-        random,
-        log,
-      },
-      { ...discoveryPolicy(settings), lostAfterMs: lostAfter, stallAfterMs: stallAfter },
-    )
-    return { upstream, gate, looks, poller, discovery: discover.enabled ? discovery : null }
+    return watchOver(upstream, settings, { store, clock, random, log })
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
@@ -193,16 +165,45 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   }
 }
 
-/** A round may take up half of what the upstream lets through until the next one. */
-function discoveryPolicy({ polling, discover }: UpstreamConfig) {
-  const intervalMs = discover.interval
-  const half = Math.floor((polling.rate * intervalMs) / 2000)
-  return {
-    intervalMs,
-    match: discover.match,
-    concurrency: Math.max(1, polling.concurrency >> 1),
-    looksPerRound: Math.min(Math.max(half, 10), 1000),
+/** Everything that watches one upstream. */
+function watchOver(
+  upstream: Upstream,
+  settings: UpstreamConfig,
+  surroundings: { store: Store; clock: Clock; random: Random; log: Logger },
+) {
+  const { polling, discover, downAfter: downAfterMs } = settings
+  const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
+  const life = { lostAfterMs: settings.lostAfter, stallAfterMs: settings.stallAfter }
+  const probeMs = Math.max(intervalMs, maxIntervalMs)
+
+  const { name } = upstream
+  const gate = createGate({ name, ...surroundings }, { concurrency, rate, downAfterMs, probeMs })
+  const looks = createLooks({ upstream, gate, ...surroundings }, life)
+  const pace = { intervalMs, maxIntervalMs, concurrency }
+  const poller = createPoller({ upstream, looks, gate, ...surroundings }, pace)
+  const watch = (job: PolledJob): void => {
+    poller.watch(job, { seenAlready: true })
   }
+  const discovery = createDiscovery(
+    { upstream, gate, watch, ...surroundings },
+    {
+      ...life,
+      intervalMs: discover.interval,
+      match: discover.match,
+      concurrency: Math.max(1, concurrency >> 1),
+      // At most half of what the upstream lets through until the next round.
+      looksPerRound: Math.min(Math.max(10, Math.floor((rate * discover.interval) / 2000)), 1000),
+    },
+  )
+  return { upstream, gate, looks, poller, discovery: discover.enabled ? discovery : null }
+}
+
+/** The upstreams of a configuration; with these alone they can be asked without a daemon. */
+export function createUpstreams(
+  { upstreams }: Pick<Config, 'upstreams'>,
+  clock: Clock = systemClock,
+): Upstream[] {
+  return upstreams.map((upstream) => createUpstream(upstream, clock))
 }
 
 function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {

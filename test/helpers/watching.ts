@@ -10,7 +10,13 @@ import { createLooks } from '../../src/looks.ts'
 import { createPoller } from '../../src/poller.ts'
 import type { PollingPolicy } from '../../src/poller.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import type { Listing, Look, Upstream, UpstreamStatus } from '../../src/upstream/upstream.ts'
+import type {
+  Finding,
+  Listing,
+  Look,
+  Upstream,
+  UpstreamStatus,
+} from '../../src/upstream/upstream.ts'
 import { aSnapshot } from './builders.ts'
 import { temporaryFolder } from './daemon.ts'
 import { FakeClock, settle } from './fake-clock.ts'
@@ -60,6 +66,9 @@ export class ScriptedUpstream implements Upstream {
   }
   status(): UpstreamStatus {
     return { tokenExpiresAt: null, requestsPerSecond: 0 }
+  }
+  examine(): AsyncIterable<Finding> {
+    throw new Error('nothing is examined here')
   }
   jobidOf(): string | null {
     return null
