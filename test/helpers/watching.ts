@@ -112,7 +112,7 @@ export async function watching({ discovery: discovered, ...options }: WatchingOp
   const policy = { ...policies, ...options }
 
   const put = (random = () => 0.5) => {
-    const gate = createGate({ name: upstream.name, store, clock, random, log }, policy)
+    const gate = createGate({ upstream, store, clock, random, log }, policy)
     const looks = createLooks({ store, upstream, gate, clock, log }, policy)
     const poller = createPoller({ store, upstream, looks, gate, clock, random, log }, policy)
     const discovery = createDiscovery(
