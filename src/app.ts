@@ -174,11 +174,10 @@ function watchOver(
   const { polling, discover, downAfter: downAfterMs } = settings
   const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
   const life = { lostAfterMs: settings.lostAfter, stallAfterMs: settings.stallAfter }
-  const probeMs = Math.max(intervalMs, maxIntervalMs)
 
   const gate = createGate(
     { upstream, ...surroundings },
-    { concurrency, rate, downAfterMs, probeMs },
+    { concurrency, rate, downAfterMs, intervalMs, maxIntervalMs },
   )
   const looks = createLooks({ upstream, gate, ...surroundings }, life)
   const pace = { intervalMs, maxIntervalMs, concurrency }

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue'
 import type { Cancel, Clock } from './clock.ts'
-import { jitter } from './core/backoff.ts'
+import { exponential, jitter } from './core/backoff.ts'
 import type { Random } from './core/backoff.ts'
 import { afterSignal, healthOf } from './core/health.ts'
 import type { Health, Signal } from './core/health.ts'
@@ -18,8 +18,10 @@ export interface GatePolicy {
   readonly rate: number
   /** No usable answer for so long makes an upstream count as down. */
   readonly downAfterMs: number
-  /** The pause between two probes of an upstream that is down. */
-  readonly probeMs: number
+  /** Probes of an upstream that is down begin with this pause, */
+  readonly intervalMs: number
+  /** which doubles up to this one. */
+  readonly maxIntervalMs: number
 }
 
 export interface GateDeps {
@@ -75,7 +77,7 @@ const priorities: Readonly<Record<Urgency, number>> = { asked: 2, watched: 1, di
 
 export function createGate(
   { upstream, store, clock, random, log }: GateDeps,
-  { concurrency, rate, downAfterMs, probeMs }: GatePolicy,
+  { concurrency, rate, downAfterMs, intervalMs, maxIntervalMs }: GatePolicy,
 ): Gate {
   const { name } = upstream
   const thresholds = {
@@ -91,6 +93,7 @@ export function createGate(
   let lastSuccessAt: number | null = null
   let lastError: string | null = null
   let probeAt: number | null = null
+  let probes = 0
   let pausedUntil = 0
   let cancelPause: Cancel = () => undefined
   /** What ends the waiting of those whose turn has not come. */
@@ -99,13 +102,18 @@ export function createGate(
   function note(signal: Signal, now: number): Promise<void> {
     const before = health.state
     health = afterSignal(health, signal, now, thresholds)
-    if (health.state === 'ok') probeAt = null
-    else if (health.state !== before) probeAt = nextProbeAt(now)
+    if (health.state !== before) {
+      probes = 0
+      probeAt = health.state === 'ok' ? null : nextProbeAt(now)
+    }
     return told === upstreamStateOf(health.state) ? settled : (writing ??= tell())
   }
 
   function nextProbeAt(now: number): number {
-    return now + (health.state === 'off' ? deniedProbeMs : jitter(probeMs, 0.1, random))
+    if (health.state === 'off') return now + deniedProbeMs
+    probes += 1
+    const pause = exponential(probes, intervalMs, Math.max(intervalMs, maxIntervalMs))
+    return now + jitter(pause, 0.1, random)
   }
 
   /** Writes what has changed, and what changes meanwhile; a failed write is made up for at the next look. */

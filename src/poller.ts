@@ -144,10 +144,10 @@ export function createPoller(
       return
     }
     const retryAfterMs = await looks.take(entry, () => isWatched(entry))
-    comeBack(entry, (now) => {
-      const { confirming } = entry.memory
-      return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
-    })
+    // While the upstream is away its probes are spread by the gate, and not by a job's own failures:
+    // when it is back every job shall be looked at soon.
+    if (gate.probeAt !== null && entry.state === 'active') wait(entry)
+    else comeBack(entry, (now) => nextAt(entry, now, retryAfterMs))
     for (const done of askers ?? []) done()
   }
 
@@ -155,6 +155,11 @@ export function createPoller(
   async function passOver(entry: WatchedJob): Promise<void> {
     if (!looks.isPatient(entry)) await looks.judge(entry)
     wait(entry)
+  }
+
+  function nextAt(entry: WatchedJob, now: number, retryAfterMs: number | null): number | null {
+    const { confirming } = entry.memory
+    return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
   }
 
   function wait(entry: WatchedJob): void {

@@ -30,7 +30,6 @@ const policies = {
   // The gate's queue keeps its rate by the real clock: it must not be the one to wait for.
   rate: 1_000_000,
   downAfterMs: 30_000,
-  probeMs: 20_000,
 } satisfies PollingPolicy & LifePolicy & GatePolicy
 const discoveryPolicy = {
   intervalMs: 30_000,
