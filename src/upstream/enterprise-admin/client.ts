@@ -2,9 +2,9 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { exponential } from '../../core/backoff.ts'
 import { jobidPattern } from '../../core/job.ts'
-import type { Failed } from '../../core/observation.ts'
+import type { Failed, FailureKind } from '../../core/observation.ts'
 import { RateMeter } from '../../core/rate-meter.ts'
-import { sendRequest } from '../../request.ts'
+import { headerOf, sendRequest } from '../../request.ts'
 import type { HttpAnswer, HttpRequest } from '../../request.ts'
 import { renewedToken, staticToken } from '../token.ts'
 import type { TokenAnswer, TokenSource } from '../token.ts'
@@ -31,6 +31,8 @@ export interface EnterpriseAdminOptions {
   /** Closed with the upstream. */
   readonly dispatcher: Dispatcher
   readonly clock: Clock
+  /** Hears what came of each request for a token. */
+  readonly onTokenRequest?: (result: 'renewed' | FailureKind) => void
 }
 
 const maxTokenBytes = 65_536
@@ -52,6 +54,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   }
   const meter = new RateMeter(clock.now())
   const tokens = tokenSource()
+  let lastDate: { readonly header: string; readonly at: number } | null = null
 
   function tokenSource(): TokenSource {
     const { auth } = options
@@ -69,6 +72,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           maxBytes: maxTokenBytes,
         })
         const given = classifyTokenAnswer(answer, { expirationMs, now: clock.now() })
+        options.onTokenRequest?.(given.outcome === 'token' ? 'renewed' : given.failure)
         return without(password, given)
       },
       now: () => clock.now(),
@@ -90,10 +94,19 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       timeoutMs,
       maxBytes: maxBodyBytes,
     } as const
-    const answer = await send(request)
+    let answer = await send(request)
     // The upstream may close a kept-alive connection just as it is used again.
     const isStaleConnection = answer.error === 'reset' && answer.status === null
-    return isStaleConnection ? send(request) : answer
+    if (isStaleConnection) answer = await send(request)
+    const header = headerOf(answer, 'date')
+    if (header !== undefined) lastDate = { header, at: clock.now() }
+    return answer
+  }
+
+  /** Parsed only when someone wants to know. */
+  function clockSkewMs(): number | null {
+    const skewMs = lastDate === null ? NaN : Date.parse(lastDate.header) - lastDate.at
+    return Number.isNaN(skewMs) ? null : skewMs
   }
 
   async function askOnce<T extends object>(
@@ -143,6 +156,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     status: () => ({
       tokenExpiresAt: tokens.expiresAt(),
       requestsPerSecond: meter.perSecond(clock.now()),
+      clockSkewMs: clockSkewMs(),
     }),
     jobidOf(url) {
       const { pathname } = url
