@@ -11,16 +11,20 @@ import { Secret } from './core/secret.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { DispatchTarget } from './dispatcher.ts'
 import { createFeed } from './feed.ts'
+import { connectGauges } from './gauges.ts'
 import { createGate } from './gate.ts'
 import { createAccess } from './http/auth.ts'
 import { createServer } from './http/server.ts'
 import { createLogger } from './log.ts'
 import type { Logger } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import { formats } from './notify/registry.ts'
 import { createSend } from './notify/send.ts'
 import { createPoller } from './poller.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { StoredEndpoint } from './store/store.ts'
+import { measured } from './upstream/measured.ts'
 import { upstreamKinds } from './upstream/registry.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { version } from './version.ts'
@@ -52,6 +56,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const random = overrides.random ?? Math.random
   const log = overrides.log ?? createLogger(config.log.level)
   const now = () => clock.now()
+  const metrics = createMetrics({ version })
 
   const store = openSqliteStore({
     file: config.database,
@@ -59,7 +64,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     now,
   })
   const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
-  const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
+  const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock, metrics))
   const watched = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
@@ -70,10 +75,11 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       { concurrency, rate, downAfterMs: downAfter, probeMs: Math.max(intervalMs, maxIntervalMs) },
     )
     const poller = createPoller(
-      { store, upstream, gate, clock, random, log },
+      { store, upstream, gate, clock, random, log, metrics },
       { intervalMs, maxIntervalMs, concurrency, lostAfterMs: lostAfter, stallAfterMs: stallAfter },
     )
-    return { upstream, gate, poller }
+    const status = () => ({ ...gate.status(), ...upstream.status(), jobs: poller.activeCount })
+    return { upstream, gate, poller, status }
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
@@ -83,21 +89,33 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       clock,
       random,
       log,
+      metrics,
     },
     toTargets(config.endpoints, endpoints),
     { concurrency: config.delivery.concurrency, scheduleMs: config.delivery.retry },
   )
-  const feed = createFeed({ store, clock, random, log })
-  store.onCommit(() => {
+  const feed = createFeed({ store, clock, random, log, metrics })
+  store.onCommit(({ types, durationMs }) => {
     dispatcher.wake()
     feed.wake()
+    metrics.commitDuration.observe(durationMs / 1000)
+    for (const type of types) metrics.events.inc({ type })
+  })
+
+  connectGauges(metrics, {
+    upstreams: watched.map(({ upstream, status }) => ({ name: upstream.name, status })),
+    store,
+    feed,
+    database: config.database,
+    clock,
+    log,
   })
 
   let phase: 'new' | 'starting' | 'running' | 'stopping' = 'new'
   const server: FastifyInstance = await createServer({
     store,
     feed,
-    upstreams: watched.map(({ upstream, gate, poller }) => ({
+    upstreams: watched.map(({ upstream, poller, status }) => ({
       name: upstream.name,
       kind: upstream.kind,
       root: upstream.root,
@@ -110,11 +128,12 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       },
       pollNow: (job) => poller.pollNow(job),
       statusOf: (jobId) => poller.statusOf(jobId),
-      status: () => ({ ...gate.status(), ...upstream.status(), jobs: poller.activeCount }),
+      status,
     })),
     access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
     clock,
     log,
+    metrics,
     maxStreams: config.feed.maxStreams,
     notReady: () => (phase === 'running' ? [] : [`the daemon is ${phase}`]),
   })
@@ -169,9 +188,9 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   }
 }
 
-function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {
+function createUpstream(config: UpstreamConfig, clock: Clock, metrics: Metrics): Upstream {
   const { name, kind, root, auth, polling, tls } = config
-  return upstreamKinds[kind](
+  const upstream = upstreamKinds[kind](
     {
       name,
       root,
@@ -182,8 +201,15 @@ function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {
       concurrency: polling.concurrency,
       tls,
     },
-    { clock, userAgent },
+    {
+      clock,
+      userAgent,
+      onTokenRequest: (result) => {
+        metrics.tokenRenewals.inc({ upstream: name, result })
+      },
+    },
   )
+  return measured(upstream, metrics)
 }
 
 function toCredentials(auth: UpstreamConfig['auth']) {
@@ -222,6 +248,7 @@ function toTargets(
         pausedUntil: row.pausedUntil,
         name: endpoint.name,
         format: formats[endpoint.format],
+        formatName: endpoint.format,
         url: endpoint.url,
         headers: endpoint.headers,
         secrets: secret === undefined ? [] : [secret],

@@ -12,6 +12,7 @@ import { nextPollAt } from './core/schedule.ts'
 import type { PollPolicy } from './core/schedule.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { PolledJob, Store } from './store/store.ts'
 import type { Look, Upstream } from './upstream/upstream.ts'
 import { noteProblem, noteSuccess, watchedJob } from './watched-job.ts'
@@ -29,6 +30,7 @@ export interface PollerDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics: Metrics
 }
 
 /** What is known of a job's polling; all of it is forgotten when the process ends. */
@@ -76,7 +78,7 @@ const holdFactor = 10
  * made for it. While the gate is shut the jobs' times still come round, and are passed over.
  */
 export function createPoller(
-  { store, upstream, gate, clock, random, log }: PollerDeps,
+  { store, upstream, gate, clock, random, log, metrics }: PollerDeps,
   policy: PollingPolicy,
 ): Poller {
   const entries = new Map<number, WatchedJob>()
@@ -157,6 +159,11 @@ export function createPoller(
     if (gate.probeAt !== null && askers === null && !isProbe) {
       passOver(entry)
       return
+    }
+    // A probe may come early, and who asks does not wait for the job's time.
+    if (askers === null && !isProbe) {
+      const lagMs = Math.max(0, clock.now() - entry.dueAt)
+      metrics.pollLag.observe({ upstream: upstream.name }, lagMs / 1000)
     }
     let retryAfterMs: number | null = null
     try {

@@ -2,12 +2,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createLogger } from '../src/log.ts'
 import { createGate } from '../src/gate.ts'
+import { createMetrics } from '../src/metrics.ts'
 import { createPoller } from '../src/poller.ts'
 import type { PollingPolicy } from '../src/poller.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
 import type { Listing, Look, Upstream, UpstreamStatus } from '../src/upstream/upstream.ts'
 import { aSnapshot } from './helpers/builders.ts'
 import { temporaryFolder } from './helpers/daemon.ts'
+import { valueOf } from './helpers/exposition.ts'
 import { FakeClock, settle } from './helpers/fake-clock.ts'
 
 const policy: PollingPolicy = {
@@ -44,7 +46,7 @@ class ScriptedUpstream implements Upstream {
     this.tokenRetries += 1
   }
   status(): UpstreamStatus {
-    return { tokenExpiresAt: null, requestsPerSecond: 0 }
+    return { tokenExpiresAt: null, requestsPerSecond: 0, clockSkewMs: null }
   }
   jobidOf(): string | null {
     return null
@@ -72,9 +74,11 @@ async function ground(options: Partial<PollingPolicy> = {}) {
   })
   const upstream = new ScriptedUpstream()
   const log = createLogger('silent')
+  const metrics = createMetrics({ version: '1.2.3' })
   const start = (random = () => 0.5) => {
     const gate = createGate({ name: upstream.name, store, clock, random, log }, gatePolicy)
-    return createPoller({ store, upstream, gate, clock, random, log }, { ...policy, ...options })
+    const deps = { store, upstream, gate, clock, random, log, metrics }
+    return createPoller(deps, { ...policy, ...options })
   }
   const poller = start()
   return {
@@ -83,6 +87,9 @@ async function ground(options: Partial<PollingPolicy> = {}) {
     upstream,
     poller,
     start,
+    async metric(name: string) {
+      return valueOf(await metrics.text(), name, { upstream: 'prod' })
+    },
     async watch(jobid: string) {
       const { job } = await store.registerJob({ upstream: 'prod', jobid }, clock.now())
       poller.watch(job)
@@ -121,6 +128,22 @@ test('pauses stretch from interval to maxInterval while nothing changes, and shr
   at.upstream.look = () => running('b', { status: 'CANCELLING', rawStatus: 'CANCELLING' })
   await at.clock.advance(pauseBefore())
   expect(pauseBefore()).toBe(5000)
+})
+
+test('how late a look begins is measured, but not for one that is asked for', async () => {
+  await using at = await ground()
+  const job = await at.watch('j1')
+  expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(1)
+  expect(await at.metric('jobwatch_poll_lag_seconds_sum')).toBe(0)
+  // It was due after five seconds.
+  at.clock.jump(8000)
+  await at.clock.advance(0)
+  expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(2)
+  expect(await at.metric('jobwatch_poll_lag_seconds_sum')).toBe(3)
+  at.clock.jump(1000)
+  await at.poller.pollNow(job)
+  expect(at.upstream.asked).toHaveLength(3)
+  expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(2)
 })
 
 test('a look that changed nothing writes nothing', async () => {
