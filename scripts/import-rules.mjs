@@ -38,8 +38,11 @@ const rows = [
   },
   // Loops know interfaces, never implementations.
   {
-    files: /^(gate|poller|discovery|dispatcher|feed)\.ts$/,
-    imports: [...basics, ...interfaces, 'gate.ts', 'frame-ring.ts', 'watched-job.ts'],
+    files: /^(gate|looks|poller|discovery|dispatcher|feed)\.ts$/,
+    imports: [
+      ...[...basics, ...interfaces],
+      ...['gate.ts', 'looks.ts', 'poller.ts', 'frame-ring.ts', 'watched-job.ts'],
+    ],
     packages: ['p-queue'],
     node: false,
   },

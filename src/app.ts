@@ -8,6 +8,7 @@ import type { Random } from './core/backoff.ts'
 import { AppError } from './core/errors.ts'
 import type { EventFilter } from './core/plan.ts'
 import { Secret } from './core/secret.ts'
+import { createDiscovery } from './discovery.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { DispatchTarget } from './dispatcher.ts'
 import { createFeed } from './feed.ts'
@@ -17,6 +18,7 @@ import { createAccess } from './http/auth.ts'
 import { createServer } from './http/server.ts'
 import { createLogger } from './log.ts'
 import type { Logger } from './log.ts'
+import { createLooks } from './looks.ts'
 import { createMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import { formats } from './notify/registry.ts'
@@ -68,18 +70,36 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const watched = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
-    const { polling, lostAfter, stallAfter, downAfter } = settings
+    const { polling, lostAfter, stallAfter, downAfter, discover } = settings
     const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
     const gate = createGate(
       { name: upstream.name, store, clock, random, log },
       { concurrency, rate, downAfterMs: downAfter, probeMs: Math.max(intervalMs, maxIntervalMs) },
     )
-    const poller = createPoller(
-      { store, upstream, gate, clock, random, log, metrics },
-      { intervalMs, maxIntervalMs, concurrency, lostAfterMs: lostAfter, stallAfterMs: stallAfter },
+    const looks = createLooks(
+      { store, upstream, gate, clock, log },
+      { lostAfterMs: lostAfter, stallAfterMs: stallAfter },
     )
-    const status = () => ({ ...gate.status(), ...upstream.status(), jobs: poller.activeCount })
-    return { upstream, gate, poller, status }
+    const poller = createPoller(
+      { store, upstream, looks, gate, clock, random, log, metrics },
+      { intervalMs, maxIntervalMs, concurrency },
+    )
+    const discovery = createDiscovery(
+      {
+        store,
+        upstream,
+        gate,
+        watch: (job) => {
+          poller.watch(job, { seenAlready: true })
+        },
+        clock,
+        random,
+        log,
+      },
+      { ...discoveryPolicy(settings), lostAfterMs: lostAfter, stallAfterMs: stallAfter },
+    )
+    const status = () => ({ ...gate.status(), ...upstream.status(), jobs: looks.activeCount })
+    return { upstream, gate, poller, discovery: discover.enabled ? discovery : null, status }
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
@@ -101,7 +121,6 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     metrics.commitDuration.observe(durationMs / 1000)
     for (const type of types) metrics.events.inc({ type })
   })
-
   connectGauges(metrics, {
     upstreams: watched.map(({ upstream, status }) => ({ name: upstream.name, status })),
     store,
@@ -156,6 +175,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
     await Promise.all(watched.map(({ gate }) => gate.start()))
     await Promise.all(watched.map(({ poller }) => poller.start()))
+    for (const { discovery } of watched) discovery?.start()
     dispatcher.start()
     phase = 'running'
     log.info({ url, version, database: config.database }, 'app.listening')
@@ -165,7 +185,10 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     phase = 'stopping'
     log.info({}, 'app.stopping')
     // New looks and attempts end first; then the streams, or the server would wait for them for ever.
-    const drained = Promise.all([...watched.map(({ poller }) => poller.stop()), dispatcher.stop()])
+    const drained = Promise.all([
+      ...watched.flatMap(({ poller, discovery }) => [discovery?.stop(), poller.stop()]),
+      dispatcher.stop(),
+    ])
     const closed = server.close()
     const work = Promise.all([drained, closed])
     const isDrained = await within(clock, config.shutdownTimeout, work, hurried.signal)
@@ -185,6 +208,18 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     get url() {
       return url
     },
+  }
+}
+
+/** A round may take up half of what the upstream lets through until the next one. */
+function discoveryPolicy({ polling, discover }: UpstreamConfig) {
+  const intervalMs = discover.interval
+  const half = Math.floor((polling.rate * intervalMs) / 2000)
+  return {
+    intervalMs,
+    match: discover.match,
+    concurrency: Math.max(1, polling.concurrency >> 1),
+    looksPerRound: Math.min(Math.max(half, 10), 1000),
   }
 }
 
@@ -261,9 +296,6 @@ function toTargets(
 /** Settings that are accepted but that this version does nothing with yet must not go unsaid. */
 function warnOfWhatIsMissing({ upstreams, delivery }: Config, log: Logger): void {
   if (upstreams.length === 0) log.warn({}, 'config.no_upstream')
-  for (const { name, discover } of upstreams) {
-    if (discover.enabled) log.warn({ upstream: name }, 'config.discovery_not_available_yet')
-  }
   if (delivery.proxy !== null) log.warn({}, 'config.proxy_not_available_yet')
 }
 

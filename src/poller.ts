@@ -1,31 +1,28 @@
 import type { Clock } from './clock.ts'
-import { advance, judgedFrom } from './core/advance.ts'
-import type { LifePolicy } from './core/advance.ts'
 import { jitter } from './core/backoff.ts'
 import type { Random } from './core/backoff.ts'
-import { Census } from './core/census.ts'
 import { DueHeap } from './core/heap.ts'
-import type { Job, JobState } from './core/job.ts'
-import { forgetful } from './core/memory.ts'
-import type { Failed, Observation, Problem } from './core/observation.ts'
+import type { Problem } from './core/observation.ts'
 import { nextPollAt } from './core/schedule.ts'
 import type { PollPolicy } from './core/schedule.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
+import type { Looks } from './looks.ts'
 import type { Metrics } from './metrics.ts'
 import type { PolledJob, Store } from './store/store.ts'
-import type { Look, Upstream } from './upstream/upstream.ts'
-import { noteProblem, noteSuccess, watchedJob } from './watched-job.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import { watchedJob } from './watched-job.ts'
 import type { WatchedJob } from './watched-job.ts'
 
-export interface PollingPolicy extends PollPolicy, LifePolicy {
+export interface PollingPolicy extends PollPolicy {
   /** Looks that wait for their turn or are under way, at most. */
   readonly concurrency: number
 }
 
 export interface PollerDeps {
-  readonly store: Pick<Store, 'listPolled' | 'findJob' | 'commitLook'>
-  readonly upstream: Upstream
+  readonly store: Pick<Store, 'listPolled'>
+  readonly upstream: Pick<Upstream, 'name' | 'retryToken'>
+  readonly looks: Looks
   readonly gate: Gate
   readonly clock: Clock
   readonly random: Random
@@ -40,7 +37,7 @@ export interface PollStatus {
   readonly problem: Problem | null
 }
 
-/** Looks at the active jobs of one upstream when they are due. */
+/** Has the jobs of one upstream looked at when they are due. */
 export interface Poller {
   /** Takes up all active jobs of the store, their first looks spread over an interval. */
   start(): Promise<void>
@@ -56,37 +53,34 @@ export interface Poller {
    */
   pollNow(job: PolledJob): Promise<void>
   statusOf(jobId: number): PollStatus | null
-  /** How many active jobs are watched here. */
-  readonly activeCount: number
   /** Begins no more looks; resolves when those in flight are done. */
   stop(): Promise<void>
 }
 
 const startPageSize = 1000
-const unconfirmed = 'COMPLETED, but the document does not look finished: looking again'
-/** A commit that met a changed job is tried again with the job as it is now. */
-const maxCommitTries = 5
 /** Jobs that are passed over before others have the event loop. */
 const skipsPerTurn = 500
 const jitterFraction = 0.1
-/** For so many times `lostAfter`, jobs that go missing together are the upstream's trouble. */
-const holdFactor = 10
+
+interface Turn {
+  readonly urgency: 'asked' | 'watched'
+  /** Made to see whether the upstream is back. */
+  readonly isProbe: boolean
+}
 
 /**
  * The schedule is a heap; the gate's queue, which keeps concurrency and rate, never holds more than
- * can be in flight. A job is in the heap or in the queue, never in both, so one request at a time is
- * made for it. While the gate is shut the jobs' times still come round, and are passed over.
+ * can be in flight. A job is in the heap or in line, never both, so one request at a time is made for
+ * it. While the gate is shut the jobs' times still come round, and are passed over.
  */
 export function createPoller(
-  { store, upstream, gate, clock, random, log, metrics }: PollerDeps,
+  { store, upstream, looks, gate, clock, random, log, metrics }: PollerDeps,
   policy: PollingPolicy,
 ): Poller {
   const entries = new Map<number, WatchedJob>()
   const schedule = new DueHeap<WatchedJob>()
-  const census = new Census(policy.lostAfterMs * holdFactor)
   const longestMs = Math.max(policy.intervalMs, policy.maxIntervalMs)
   let inLine = 0
-  let activeCount = 0
   let cancelTimer = (): void => undefined
   const stopping = new AbortController()
   const isStopped = (): boolean => stopping.signal.aborted
@@ -99,6 +93,7 @@ export function createPoller(
       const entry = schedule.peek()
       if (entry === undefined) return
       const now = clock.now()
+      // A probe is made by whichever job is next.
       const isProbe = gate.probeAt !== null && gate.probeAt <= now
       if (entry.dueAt > now && !isProbe) {
         const wakeAt = Math.min(entry.dueAt, gate.probeAt ?? Infinity)
@@ -110,7 +105,8 @@ export function createPoller(
         begin(entry, { urgency: 'watched', isProbe })
         continue
       }
-      passOver(entry)
+      if (looks.isPatient(entry)) wait(entry)
+      else getInLine(entry, passOver(entry))
       skips += 1
       if (skips === skipsPerTurn) {
         cancelTimer = clock.after(0, pump)
@@ -119,12 +115,20 @@ export function createPoller(
     }
   }
 
-  function begin(entry: WatchedJob, how: { urgency: 'asked' | 'watched'; isProbe: boolean }): void {
+  function begin(entry: WatchedJob, turn: Turn): void {
+    getInLine(
+      entry,
+      gate.run(() => look(entry, turn), turn.urgency),
+    )
+  }
+
+  /** Keeps a job's place until its turn is over. */
+  function getInLine(entry: WatchedJob, turn: Promise<unknown>): void {
     inLine += 1
-    gate
-      .run(() => look(entry, how.isProbe), how.urgency)
+    turn
       .catch((error: unknown) => {
-        logCrash(error, entry)
+        const { jobid } = entry
+        log.error({ err: error, upstream: upstream.name, jobid }, 'poller.turn_crashed')
       })
       .finally(() => {
         inLine -= 1
@@ -132,32 +136,13 @@ export function createPoller(
       })
   }
 
-  /** A job whose time comes while the upstream is not asked: only its own patience is looked at. */
-  function passOver(entry: WatchedJob): void {
-    const now = clock.now()
-    if (entry.state !== 'active' || now < entry.judgedFrom) {
-      comeBack(entry, () => now + jitter(longestMs, jitterFraction, random))
-      return
-    }
-    inLine += 1
-    commit(entry, notAsked, null, now)
-      .catch((error: unknown) => {
-        logCrash(error, entry)
-      })
-      .finally(() => {
-        inLine -= 1
-        comeBack(entry, () => clock.now() + jitter(longestMs, jitterFraction, random))
-        pump()
-      })
-  }
-
-  async function look(entry: WatchedJob, isProbe: boolean): Promise<void> {
+  async function look(entry: WatchedJob, { isProbe }: Turn): Promise<void> {
     if (!isWatched(entry) || isStopped()) return
     const { askers } = entry
     entry.askers = null
     // The gate may have been shut while this look waited for its turn.
     if (gate.probeAt !== null && askers === null && !isProbe) {
-      passOver(entry)
+      await passOver(entry)
       return
     }
     // A probe may come early, and who asks does not wait for the job's time.
@@ -165,28 +150,22 @@ export function createPoller(
       const lagMs = Math.max(0, clock.now() - entry.dueAt)
       metrics.pollLag.observe({ upstream: upstream.name }, lagMs / 1000)
     }
-    let retryAfterMs: number | null = null
-    try {
-      const seen = await upstream.fetchJob(entry.jobid, isPlain(entry) ? entry.fingerprint : null)
-      const now = clock.now()
-      const weighed = weigh(entry, seen, now)
-      await (weighed.outcome === 'failed' ? gate.failed(weighed, now) : gate.worked(now))
-      // Stopped, or stopped and watched anew, while the request was under way.
-      if (isWatched(entry)) retryAfterMs = await takeIn(entry, weighed, now)
-    } catch (error) {
-      // Ours, not the upstream's: the document was not taken in, so the next look sees it again.
-      entry.failures += 1
-      failed(entry, 'protocol', 'the answer could not be taken in; the log says why', clock.now())
-      logCrash(error, entry)
-    } finally {
-      comeBack(entry, (now) => {
-        const { confirming } = entry.memory
-        return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
-      })
-      askers?.forEach((done) => {
-        done()
-      })
-    }
+    const retryAfterMs = await looks.take(entry, () => isWatched(entry))
+    comeBack(entry, (now) => {
+      const { confirming } = entry.memory
+      return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
+    })
+    for (const done of askers ?? []) done()
+  }
+
+  /** A job whose time comes while the upstream is not asked: only its own patience is looked at. */
+  async function passOver(entry: WatchedJob): Promise<void> {
+    if (!looks.isPatient(entry)) await looks.judge(entry)
+    wait(entry)
+  }
+
+  function wait(entry: WatchedJob): void {
+    comeBack(entry, (now) => now + jitter(longestMs, jitterFraction, random))
   }
 
   /** Schedules the next look; at once for those who asked meanwhile. */
@@ -205,135 +184,25 @@ export function createPoller(
     return entries.get(entry.id) === entry
   }
 
-  /** True while an unchanged document means that nothing at all is to be done. */
-  function isPlain({ state, memory, judgedFrom: from }: WatchedJob): boolean {
-    return state === 'active' && memory.confirming === 0 && clock.now() < from
-  }
-
-  /** A miss among many is no word about this job: it is held against the upstream. */
-  function weigh(entry: WatchedJob, seen: Look, now: number): Look {
-    if (entry.state === 'ended' || seen.outcome === 'failed') return seen
-    if (seen.outcome !== 'missing') {
-      census.present(entry)
-      return seen
-    }
-    if (!census.missing(entry, now)) return seen
-    entry.memory = { ...entry.memory, misses: null }
-    const detail = `${census.words}: ${seen.detail}`
-    return { outcome: 'failed', failure: 'transient', detail, retryAfterMs: null }
-  }
-
-  /** Writes what a look changed; returns how long the upstream wants to be left alone. */
-  async function takeIn(entry: WatchedJob, seen: Look, now: number): Promise<number | null> {
-    switch (seen.outcome) {
-      case 'same':
-        worked(entry, now)
-        entry.memory = forgetful
-        entry.quiet += 1
-        return null
-      case 'seen':
-        // An answer that says something ends the row of failures, whatever it says.
-        entry.failures = 0
-        await commit(entry, seen, seen.document, now)
-        // An ended job keeps nothing in memory but its place in the schedule.
-        entry.fingerprint = entry.state === 'active' ? seen.fingerprint : null
-        if (entry.memory.confirming === 0) worked(entry, now)
-        else failed(entry, 'unconfirmed', unconfirmed, now)
-        return null
-      case 'missing':
-        entry.failures = 0
-        await commit(entry, seen, null, now)
-        // A job that ended is never lost: what is answered about it then means nothing.
-        if (entry.state !== 'ended') failed(entry, 'missing', seen.detail, now)
-        return null
-      case 'failed':
-        if (!isPlain(entry)) await commit(entry, seen, null, now)
-        if (entry.state !== 'ended') failed(entry, seen.failure, seen.detail, now)
-        entry.failures += 1
-        return seen.retryAfterMs
-    }
-  }
-
-  async function commit(
-    entry: WatchedJob,
-    observation: Observation,
-    document: string | null,
-    now: number,
-  ): Promise<void> {
-    for (let attempt = 1; attempt <= maxCommitTries; attempt += 1) {
-      const before = await store.findJob(entry)
-      if (before === null || before.state === 'stopped') {
-        forget(entry)
-        return
-      }
-      const { job, memory, drafts } = advance(before, entry.memory, observation, now, policy)
-      if (job !== before) {
-        const result = await store.commitLook({ job, drafts, document, at: now })
-        if (result.outcome === 'conflict') continue
-        logChange(result.job, drafts.length)
-      }
-      entry.memory = memory
-      setState(entry, job.state)
-      entry.looksLeft = job.looksLeft
-      entry.judgedFrom = judgedFrom(job, policy)
-      entry.quiet = drafts.length > 0 ? 0 : entry.quiet + 1
-      return
-    }
-    throw new Error(`the job changed ${maxCommitTries} times while one look was written`)
-  }
-
-  function setState(entry: WatchedJob, state: JobState): void {
-    if (entry.state === state) return
-    if (entry.state === 'active') activeCount -= 1
-    if (state === 'active') activeCount += 1
-    else census.leaves(entry)
-    entry.state = state
-  }
-
-  function worked(entry: WatchedJob, now: number): void {
-    if (!noteSuccess(entry, now)) return
-    log.info({ upstream: upstream.name, jobid: entry.jobid }, 'poller.look_recovered')
-  }
-
-  function failed(entry: WatchedJob, kind: Problem['kind'], detail: string, now: number): void {
-    if (!noteProblem(entry, kind, detail, now)) return
-    log.warn({ upstream: upstream.name, jobid: entry.jobid, kind, detail }, 'poller.look_failed')
-  }
-
-  function logChange(job: Job, events: number): void {
-    if (events === 0) return
-    const { jobid, status, state, lastSeq } = job
-    log.info({ upstream: upstream.name, jobid, status, state, events, lastSeq }, 'job.changed')
-  }
-
-  function logCrash(error: unknown, { jobid }: WatchedJob): void {
-    log.error({ err: error, upstream: upstream.name, jobid }, 'poller.look_crashed')
-  }
-
   function add(job: PolledJob, dueAt: number): WatchedJob {
     const entry = watchedJob(job, dueAt)
     entries.set(job.id, entry)
-    if (job.state === 'active') {
-      activeCount += 1
-      if (job.status !== null) census.present(entry)
-    }
+    looks.enters(entry, job.status !== null)
     return entry
   }
 
   function forget(entry: WatchedJob): void {
     schedule.remove(entry)
-    if (entries.get(entry.id) === entry) entries.delete(entry.id)
-    if (entry.state === 'active') activeCount -= 1
-    census.leaves(entry)
+    entries.delete(entry.id)
+    looks.leaves(entry)
     release(entry)
   }
 
+  /** Lets go of those who wait for a look that will not be made. */
   function release(entry: WatchedJob): void {
     const { askers } = entry
     entry.askers = null
-    askers?.forEach((done) => {
-      done()
-    })
+    for (const done of askers ?? []) done()
   }
 
   /** After a restart active jobs are due within an interval; the others keep their slow pace. */
@@ -399,9 +268,6 @@ export function createPoller(
       const { polledAt, problem, slot, dueAt } = entry
       return { polledAt, problem, nextPollAt: slot === -1 ? null : dueAt }
     },
-    get activeCount() {
-      return activeCount
-    },
     async stop() {
       stopping.abort()
       cancelTimer()
@@ -409,13 +275,6 @@ export function createPoller(
       await gate.stop()
     },
   }
-}
-
-const notAsked: Failed = {
-  outcome: 'failed',
-  failure: 'transient',
-  detail: 'the upstream is not asked while it is down',
-  retryAfterMs: null,
 }
 
 /** Lets others have the event loop between pages. */

@@ -1,122 +1,17 @@
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createLogger } from '../src/log.ts'
-import { createGate } from '../src/gate.ts'
-import { createMetrics } from '../src/metrics.ts'
-import { createPoller } from '../src/poller.ts'
-import type { PollingPolicy } from '../src/poller.ts'
-import { openSqliteStore } from '../src/store/sqlite/store.ts'
-import type { Listing, Look, Upstream, UpstreamStatus } from '../src/upstream/upstream.ts'
-import { aSnapshot } from './helpers/builders.ts'
-import { temporaryFolder } from './helpers/daemon.ts'
-import { valueOf } from './helpers/exposition.ts'
-import { FakeClock, settle } from './helpers/fake-clock.ts'
-
-const policy: PollingPolicy = {
-  intervalMs: 5000,
-  maxIntervalMs: 20_000,
-  concurrency: 4,
-  lostAfterMs: 60_000,
-  stallAfterMs: 7_200_000,
-}
-
-// The gate's queue keeps its rate by the real clock: it must not be the one to wait for.
-const gatePolicy = { concurrency: 4, rate: 1_000_000, downAfterMs: 30_000, probeMs: 20_000 }
-
-/** A deployment whose looks the test decides, one after another; the last one stays. */
-class ScriptedUpstream implements Upstream {
-  readonly name = 'prod'
-  readonly kind = 'scripted'
-  readonly root = 'http://upstream.invalid/gis/admin'
-  readonly asked: string[] = []
-  readonly known: (string | null)[] = []
-  tokenRetries = 0
-  look: (jobid: string) => Look | Promise<Look> = () => running('a')
-
-  async fetchJob(jobid: string, known: string | null): Promise<Look> {
-    this.asked.push(jobid)
-    this.known.push(known)
-    const look = await this.look(jobid)
-    return look.outcome === 'seen' && look.fingerprint === known ? { outcome: 'same' } : look
-  }
-  listJobs(): Promise<Listing> {
-    return Promise.resolve({ outcome: 'listed', jobids: [] })
-  }
-  retryToken(): void {
-    this.tokenRetries += 1
-  }
-  status(): UpstreamStatus {
-    return { tokenExpiresAt: null, requestsPerSecond: 0, clockSkewMs: null }
-  }
-  jobidOf(): string | null {
-    return null
-  }
-  async close(): Promise<void> {
-    // Nothing is open.
-  }
-}
-
-function running(document: string, fields: Parameters<typeof aSnapshot>[0] = {}): Look {
-  return { outcome: 'seen', snapshot: aSnapshot(fields), document, fingerprint: document }
-}
-
-function completed(document: string): Look {
-  return running(document, { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: 1 })
-}
-
-async function ground(options: Partial<PollingPolicy> = {}) {
-  const folder = await temporaryFolder()
-  const clock = new FakeClock()
-  const store = openSqliteStore({
-    file: join(folder.path, 'test.db'),
-    overtakeMs: 300_000,
-    now: () => clock.now(),
-  })
-  const upstream = new ScriptedUpstream()
-  const log = createLogger('silent')
-  const metrics = createMetrics({ version: '1.2.3' })
-  const start = (random = () => 0.5) => {
-    const gate = createGate({ name: upstream.name, store, clock, random, log }, gatePolicy)
-    const deps = { store, upstream, gate, clock, random, log, metrics }
-    return createPoller(deps, { ...policy, ...options })
-  }
-  const poller = start()
-  return {
-    clock,
-    store,
-    upstream,
-    poller,
-    start,
-    async metric(name: string) {
-      return valueOf(await metrics.text(), name, { upstream: 'prod' })
-    },
-    async watch(jobid: string) {
-      const { job } = await store.registerJob({ upstream: 'prod', jobid }, clock.now())
-      poller.watch(job)
-      await settle()
-      return job
-    },
-    async types() {
-      const { events } = await store.readEvents({ after: 0, limit: 1000, filter: {} })
-      return events.map(({ type }) => type)
-    },
-    async [Symbol.asyncDispose]() {
-      await poller.stop()
-      await store.close()
-      await folder[Symbol.asyncDispose]()
-    },
-  }
-}
+import type { Look } from '../src/upstream/upstream.ts'
+import { settle } from './helpers/fake-clock.ts'
+import { completed, running, watching } from './helpers/watching.ts'
 
 test('a registered job is looked at without waiting for its interval', async () => {
-  await using at = await ground()
+  await using at = await watching()
   await at.watch('j1')
   expect(at.upstream.asked).toEqual(['j1'])
   expect(await at.types()).toEqual(['job.watched', 'job.executing'])
 })
 
 test('pauses stretch from interval to maxInterval while nothing changes, and shrink on a change', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   const pauses: number[] = []
   const pauseBefore = () => (at.poller.statusOf(job.id)?.nextPollAt ?? 0) - at.clock.now()
@@ -131,7 +26,7 @@ test('pauses stretch from interval to maxInterval while nothing changes, and shr
 })
 
 test('how late a look begins is measured, but not for one that is asked for', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(1)
   expect(await at.metric('jobwatch_poll_lag_seconds_sum')).toBe(0)
@@ -147,7 +42,7 @@ test('how late a look begins is measured, but not for one that is asked for', as
 })
 
 test('a look that changed nothing writes nothing', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   const before = await at.store.findJob(job)
   await at.clock.advance(60_000)
@@ -157,7 +52,7 @@ test('a look that changed nothing writes nothing', async () => {
 })
 
 test('what makes no event is still in the job after the look', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   at.upstream.look = () => running('b', { updatedAt: at.clock.now() })
   await at.clock.advance(5000)
@@ -166,7 +61,7 @@ test('what makes no event is still in the job after the look', async () => {
 })
 
 test('an ended job is looked at after 6 and 20 intervals, and then no more', async () => {
-  await using at = await ground()
+  await using at = await watching()
   at.upstream.look = () => completed('done')
   const job = await at.watch('j1')
   await at.clock.advance(29_999)
@@ -184,7 +79,7 @@ test('an ended job is looked at after 6 and 20 intervals, and then no more', asy
 })
 
 test('a job that runs again after its end is reopened and followed as before', async () => {
-  await using at = await ground()
+  await using at = await watching()
   at.upstream.look = () => completed('done')
   const job = await at.watch('j1')
   at.upstream.look = () => running('again')
@@ -202,7 +97,7 @@ test('a job that runs again after its end is reopened and followed as before', a
 })
 
 test('a COMPLETED that does not look finished is looked at three times more before it is told', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   const unfinished = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: null } as const
   at.upstream.look = () => running('too early', unfinished)
@@ -220,7 +115,7 @@ test('a COMPLETED that does not look finished is looked at three times more befo
 })
 
 test('an error before it does not make the confirmation of an end, or the way to lost, another one', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   const away = { outcome: 'failed', failure: 'transient', detail: '', retryAfterMs: null } as const
   at.upstream.look = () => away
@@ -249,7 +144,7 @@ test('an error before it does not make the confirmation of an end, or the way to
 })
 
 test('a job that had ended, was stopped and is watched again tells its end again', async () => {
-  await using at = await ground()
+  await using at = await watching()
   at.upstream.look = () => completed('done')
   const job = await at.watch('j1')
   await at.store.stopJob(job, at.clock.now())
@@ -265,7 +160,7 @@ test('a job that had ended, was stopped and is watched again tells its end again
 })
 
 test('a COMPLETED that is taken back was never told', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const unfinished = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: null } as const
   at.upstream.look = () => running('too early', unfinished)
   await at.watch('j1')
@@ -275,7 +170,7 @@ test('a COMPLETED that is taken back was never told', async () => {
 })
 
 test('a job that the upstream no longer knows is lost after a minute, and found when it is back', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   at.upstream.look = () => ({ outcome: 'missing', detail: 'HTTP 404' })
   await at.clock.advance(60_000)
@@ -294,7 +189,7 @@ test('a job that the upstream no longer knows is lost after a minute, and found 
 })
 
 test('a job that is told of again while it is lost is looked at anew, without job.found', async () => {
-  await using at = await ground()
+  await using at = await watching()
   at.upstream.look = () => ({ outcome: 'missing', detail: 'HTTP 404' })
   await at.watch('j1')
   await at.clock.advance(100_000)
@@ -304,7 +199,7 @@ test('a job that is told of again while it is lost is looked at anew, without jo
 })
 
 test('a job without a change for stallAfter is stalled, and resumed with its next change', async () => {
-  await using at = await ground({ stallAfterMs: 600_000 })
+  await using at = await watching({ stallAfterMs: 600_000 })
   const job = await at.watch('j1')
   const since = new Date(at.clock.now()).toISOString()
   await at.clock.advance(599_000)
@@ -328,7 +223,7 @@ test('a job without a change for stallAfter is stalled, and resumed with its nex
 })
 
 test('a job past its deadline is overdue once, also while the upstream is away', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const { job } = await at.store.registerJob(
     { upstream: 'prod', jobid: 'j1', deadline: { atMs: at.clock.now() + 300_000 } },
     at.clock.now(),
@@ -348,7 +243,7 @@ test('a job past its deadline is overdue once, also while the upstream is away',
 })
 
 test('failed looks are no events: the job keeps its state, shows the problem, and is asked less often', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   const before = await at.store.findJob(job)
   at.upstream.look = () => ({
@@ -380,7 +275,7 @@ test('failed looks are no events: the job keeps its state, shows the problem, an
 })
 
 test('Retry-After silences the whole upstream until then', async () => {
-  await using at = await ground()
+  await using at = await watching()
   await at.watch('j1')
   await at.watch('j2')
   at.upstream.look = () => ({
@@ -401,7 +296,7 @@ test('Retry-After silences the whole upstream until then', async () => {
 })
 
 test('no more requests are in flight than concurrency allows, and one per job', async () => {
-  await using at = await ground({ concurrency: 3 })
+  await using at = await watching({ concurrency: 3 })
   const open = new Map<string, () => void>()
   let most = 0
   at.upstream.look = (jobid) =>
@@ -425,7 +320,7 @@ test('no more requests are in flight than concurrency allows, and one per job', 
 })
 
 test('a job that was stopped while it was being looked at gets no event of that look', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   let answer: (look: Look) => void = () => undefined
   at.upstream.look = () =>
@@ -441,7 +336,7 @@ test('a job that was stopped while it was being looked at gets no event of that 
 })
 
 test('a label that is set while a job is being looked at costs neither the label nor the look', async () => {
-  await using at = await ground()
+  await using at = await watching()
   const job = await at.watch('j1')
   let answer: (look: Look) => void = () => undefined
   at.upstream.look = () =>
@@ -460,7 +355,7 @@ test('a label that is set while a job is being looked at costs neither the label
 })
 
 test('a crash of a look is logged and the job is looked at again', async () => {
-  await using at = await ground()
+  await using at = await watching()
   at.upstream.look = () => {
     throw new Error('a bug')
   }
@@ -472,25 +367,23 @@ test('a crash of a look is logged and the job is looked at again', async () => {
 })
 
 test('after a restart all active jobs are due again, spread over their interval', async () => {
-  await using at = await ground()
+  await using at = await watching()
   for (let n = 0; n < 50; n += 1) {
     await at.store.registerJob({ upstream: 'prod', jobid: `j${n}` }, at.clock.now())
   }
   await at.store.registerJob({ upstream: 'other', jobid: 'elsewhere' }, at.clock.now())
   let draws = 0
-  const poller = at.start(() => (draws++ % 50) / 50)
-  await poller.start()
+  await at.restart(() => (draws++ % 50) / 50)
   await at.clock.advance(2400)
   expect(at.upstream.asked.length).toBeGreaterThan(20)
   expect(at.upstream.asked.length).toBeLessThan(30)
   await at.clock.advance(2600)
   expect(new Set(at.upstream.asked).size).toBe(50)
   expect(at.upstream.asked).not.toContain('elsewhere')
-  await poller.stop()
 })
 
 test('stop waits for the looks in flight and begins no other', async () => {
-  await using at = await ground()
+  await using at = await watching()
   let answer: (look: Look) => void = () => undefined
   at.upstream.look = () =>
     new Promise((resolve) => {

@@ -4,10 +4,17 @@ import { startReceiver } from '../src/simulator/receiver.ts'
 import type { Receiver, ReceiverOptions } from '../src/simulator/receiver.ts'
 import { scenario, scenarioKinds } from '../src/simulator/scenarios.ts'
 import { startSimulator } from '../src/simulator/simulator.ts'
-import type { Simulator, SimulatorOptions } from '../src/simulator/simulator.ts'
 import type { Trace } from '../src/simulator/trace.ts'
+import {
+  get,
+  getJson,
+  jobUrl,
+  requestToken,
+  simulatorFor,
+  startedAt,
+  stoppedClock,
+} from './helpers/simulator.ts'
 
-const startedAt = 1_760_000_000_000
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
 const jobid = 'j0b80a255-53a1-4945-a932-58ef7777682c'
@@ -20,55 +27,10 @@ const trace: Trace = [
 ]
 const invalidToken = { error: { code: 498, message: 'Invalid token.', details: [] } }
 
-async function simulatorFor(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = await startSimulator(options)
-  onTestFinished(() => simulator.close())
-  return simulator
-}
-
 async function receiverFor(options: Partial<ReceiverOptions> = {}): Promise<Receiver> {
   const receiver = await startReceiver({ secret, ...options })
   onTestFinished(() => receiver.close())
   return receiver
-}
-
-/** A clock that stands still until it is told to go on. */
-function stoppedClock() {
-  let at = startedAt
-  return {
-    now: () => at,
-    pass: (ms: number) => {
-      at += ms
-    },
-  }
-}
-
-async function requestToken(simulator: Simulator, fields: Record<string, string> = {}) {
-  const response = await fetch(`${simulator.url}/gis/sharing/rest/generateToken`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      username: simulator.username,
-      password: simulator.password,
-      client: 'referer',
-      referer: 'jobwatch',
-      expiration: '60',
-      f: 'json',
-      ...fields,
-    }),
-  })
-  return (await response.json()) as { token: string; expires: number; ssl: boolean }
-}
-
-function get(url: string, token: string): Promise<Response> {
-  return fetch(url, { headers: { authorization: `Bearer ${token}` }, redirect: 'manual' })
-}
-
-async function getJson(url: string, token: string): Promise<unknown> {
-  return (await get(`${url}?f=json`, token)).json()
-}
-
-function jobUrl(simulator: Simulator, id: string): string {
-  return `${simulator.root}/jobs/${id}`
 }
 
 test('a request without a token is answered with 499 and HTTP 200', async () => {

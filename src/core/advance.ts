@@ -137,6 +137,7 @@ function freshSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'm
     {
       ...withFacts(job, snapshot),
       stages: firstStages(snapshot.stages ?? [], now),
+      furtherStages: snapshot.furtherStages,
       messages: snapshot.messages ?? [],
       isOverdue: false,
       stalledSince: null,
@@ -152,10 +153,11 @@ function nextSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'me
   const { stages, changes } = tellsStages
     ? diffStages(job.stages, snapshot.stages, now)
     : { stages: job.stages, changes: [] }
+  const { furtherStages } = tellsStages ? snapshot : job
   const messages = snapshot.messages ?? job.messages
   const added = addedMessages(job.messages, messages)
 
-  const seen = settled({ ...withFacts(job, snapshot), stages, messages }, snapshot)
+  const seen = settled({ ...withFacts(job, snapshot), stages, furtherStages, messages }, snapshot)
   const drafts: EventDraft[] = changes.map((change) => ({ type: 'job.stage.changed', change }))
   if (added.length > 0) {
     drafts.push({

@@ -47,6 +47,12 @@ export interface Stage {
   readonly endedAt: number | null
 }
 
+/** How many stages there are and how many are done. */
+export interface Progress {
+  readonly done: number
+  readonly total: number
+}
+
 export interface Message {
   readonly text: string
   readonly level: string | null
@@ -77,6 +83,8 @@ export interface Job {
   readonly endedAt: number | null
   readonly updatedAt: number | null
   readonly stages: readonly Stage[]
+  /** The stages beyond those, which are only counted. */
+  readonly furtherStages: Progress
   readonly messages: readonly Message[]
   /** The upstream's `result` when it is at most 16 KiB of JSON, else null. */
   readonly result: unknown
@@ -135,6 +143,7 @@ export function unseenJob({ upstream, jobid }: JobKey, now: number): Job {
     endedAt: null,
     updatedAt: null,
     stages: [],
+    furtherStages: { done: 0, total: 0 },
     messages: [],
     result: null,
     resultBytes: 0,
@@ -155,9 +164,12 @@ export function unseenJob({ upstream, jobid }: JobKey, now: number): Job {
 }
 
 export const maxListedStages = 200
+/** No operation has as many stages; a document that does must not make as many events. */
+export const maxKeptStages = 5000
 export const maxListedMessages = 20
 export const maxEventMessages = 3
-export const maxMessageBytes = 4096
+/** What the upstream says is cut to so many bytes, each text for itself. */
+export const maxTextBytes = 4096
 export const maxInlineResultBytes = 16_384
 
 /** A job id that can stand in a URL path; `.` and `/` would lead elsewhere. */
@@ -170,11 +182,15 @@ export function isEnd(status: JobStatus | null): boolean {
 
 const doneStates: ReadonlySet<StageState> = new Set(['completed', 'warning', 'skipped'])
 
-/** How many stages there are and how many are done. */
-export function progressOf(stages: readonly Stage[]): { done: number; total: number } {
+/** How many of these stages there are and how many are done. */
+export function progressOf(stages: readonly Pick<Stage, 'state'>[]): Progress {
   let done = 0
   for (const stage of stages) if (doneStates.has(stage.state)) done += 1
   return { done, total: stages.length }
+}
+
+function sum(a: Progress, b: Progress): Progress {
+  return { done: a.done + b.done, total: a.total + b.total }
 }
 
 /** A line for people: the label, else name and resource, else the tail of the operation, else the id. */
@@ -260,7 +276,7 @@ export function jobView(job: Job, { at, maxMessages }: ViewOptions) {
       startedAt: isoTime(stage.startedAt),
       endedAt: isoTime(stage.endedAt),
     })),
-    progress: progressOf(job.stages),
+    progress: sum(progressOf(job.stages), job.furtherStages),
     messages: job.messages.slice(-maxMessages).map(messageView),
     messageCount: job.messages.length,
     result: job.result ?? null,

@@ -1,4 +1,4 @@
-import type { JobStatus, Message, StageState } from './job.ts'
+import type { JobStatus, Message, Progress, StageState } from './job.ts'
 
 /** The normalised job document at one moment. Times are epoch ms or null. */
 export interface Snapshot {
@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly updatedAt: number | null
   /** In listed order; null when the document says nothing about stages. */
   readonly stages: readonly SeenStage[] | null
+  /** Stages beyond those, of which there are too many to tell each. */
+  readonly furtherStages: Progress
   /** Null when the document has no messages field. */
   readonly messages: readonly Message[] | null
   /** Undefined when the document has none. */

@@ -23,13 +23,20 @@ const emoji: Readonly<Record<string, string>> = {
   'job.completed': ':white_check_mark:',
   'job.failed': ':x:',
   'job.cancelled': ':no_entry_sign:',
+  'upstream.down': ':red_circle:',
+  'upstream.denied': ':no_entry:',
+  'upstream.up': ':large_green_circle:',
 }
 const maxText = 3000
 
 interface Told {
   readonly subject: string
   readonly data: {
-    readonly change: { readonly to?: string | null; readonly stage?: string }
+    readonly change: {
+      readonly to?: string | null
+      readonly stage?: string
+      readonly reason?: string | null
+    }
     readonly job?: {
       readonly title: string
       readonly upstream: string
@@ -49,7 +56,8 @@ function textOf({ type, text }: LoggedEvent): string {
   const line = `${sign} *${escape(job?.title ?? subject)}* ${escape(what)}`
   const who =
     job === undefined ? '' : ` (${escape([job.upstream, job.username].filter(Boolean).join(', '))})`
-  const why = job?.reason ? `\n> ${escape(job.reason)}` : ''
+  const reason = job?.reason ?? change.reason
+  const why = reason ? `\n> ${escape(reason)}` : ''
   return cut(line + who + why)
 }
 

@@ -4,17 +4,33 @@ import type { ServerResponse } from 'node:http'
 export interface Answer {
   readonly httpStatus: number
   readonly headers?: Readonly<Record<string, string>>
-  /** A string is sent as a page, anything else as JSON. */
+  /** A string is sent as a page, a buffer as it is, anything else as JSON. */
   readonly body: unknown
+}
+
+/** An answer as HTTP has it. */
+export interface Encoded {
+  readonly httpStatus: number
+  readonly headers: Readonly<Record<string, string | number>>
+  readonly body: Buffer
 }
 
 export function ok(body: unknown): Answer {
   return { httpStatus: 200, body }
 }
 
-/** Errors of this API usually come with HTTP 200. */
-export function failed(code: number, message: string, details: readonly string[] | null): Answer {
+/** Errors of this API usually come with HTTP 200, in this envelope. */
+export function failed(
+  code: number | string,
+  message: string,
+  details: readonly string[] | null,
+): Answer {
   return ok({ error: { code, message, details } })
+}
+
+/** The other envelope, whose `status` is none of a job. */
+export function adminFailed(code: number, message: string): Answer {
+  return ok({ status: 'error', messages: [message], code })
 }
 
 export const invalidToken = failed(498, 'Invalid token.', [])
@@ -45,25 +61,42 @@ export function methodNotAllowed(allow: 'GET' | 'POST'): Answer {
   return { httpStatus: 405, headers: { allow }, body: { error } }
 }
 
-/** What a browser gets: the directory's page, with 200. */
-export const directoryPage = ok(`<!DOCTYPE html>
+export function page(title: string, content = ''): Answer {
+  return ok(`<!DOCTYPE html>
 <html lang="en">
-<head><title>ArcGIS Enterprise Administrator API Directory</title></head>
-<body><h1>ArcGIS Enterprise Administrator API Directory</h1><p>Supported formats: JSON.</p></body>
+<head><title>${title}</title></head>
+<body><h1>${title}</h1>${content}</body>
 </html>
 `)
+}
 
-/** Writes the answer; a redirect leads to `signInUrl` and a 429 asks for 30 s, unless it says so. */
-export function send(response: ServerResponse, answer: Answer, signInUrl: string): void {
-  const isPage = typeof answer.body === 'string'
-  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
-  response.writeHead(answer.httpStatus, {
-    'content-type': isPage ? 'text/html; charset=UTF-8' : 'application/json; charset=UTF-8',
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    ...(answer.httpStatus === 302 && { location: signInUrl }),
-    ...(answer.httpStatus === 429 && { 'retry-after': '30' }),
-    ...answer.headers,
-  })
-  response.end(text)
+/** What a browser gets: the directory's page, with 200. */
+export const directoryPage = page(
+  'ArcGIS Enterprise Administrator API Directory',
+  '<p>Supported formats: JSON.</p>',
+)
+
+/** Where one signs in; nothing is there. */
+export const signInPath = '/gis/home/signin.html'
+
+export function encode({ httpStatus, headers, body }: Answer): Encoded {
+  const isPage = typeof body === 'string'
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(isPage ? body : JSON.stringify(body))
+  return {
+    httpStatus,
+    headers: {
+      ...(httpStatus !== 204 && {
+        'content-type': `${isPage ? 'text/html' : 'application/json'}; charset=UTF-8`,
+        'content-length': bytes.length,
+      }),
+      'cache-control': 'no-store',
+      ...headers,
+    },
+    body: bytes,
+  }
+}
+
+export function send(response: ServerResponse, answer: Answer): void {
+  const { httpStatus, headers, body } = encode(answer)
+  response.writeHead(httpStatus, headers).end(body)
 }

@@ -1,7 +1,7 @@
-import { ok } from './answer.ts'
+import { jobNotFound, ok } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { entryAt, isMissing } from './trace.ts'
-import type { Trace } from './trace.ts'
+import { createPlayer, isMissing } from './trace.ts'
+import type { Player, Trace } from './trace.ts'
 
 /** What a scripted job serves: a job document, answered with 200, or a whole answer. */
 export type ScriptDocument = Answer | Readonly<Record<string, unknown>>
@@ -17,25 +17,37 @@ export interface ScriptHandle {
 export interface Jobs {
   addTrace(jobid: string, trace: Trace): void
   addScript(jobid: string, documents: readonly ScriptDocument[]): ScriptHandle
-  /** What the job's resource answers now, or null for an unknown id. */
-  answerOf(jobid: string): Answer | null
-  /** The ids a list shows, the newest first, without those whose resource answers 404. */
+  /** What the job's resource answers now to a token granted at that time (epoch ms). */
+  answerOf(jobid: string, grantedAt: number): Answer
+  /** Every id, the newest first. */
+  ids(): readonly string[]
+  /** The ids a list shows: without those whose resource answers 404. */
   list(): readonly string[]
+  /** Makes its id unknown; false when it was. */
+  remove(jobid: string): boolean
+  clear(): void
 }
 
 export function createJobs(now: () => number): Jobs {
-  const answerByJobid = new Map<string, () => Answer>()
+  const answerByJobid = new Map<string, Player>()
 
-  function add(jobid: string, answer: () => Answer): void {
+  function add(jobid: string, answer: Player): void {
     answerByJobid.delete(jobid)
     answerByJobid.set(jobid, answer)
+  }
+
+  function answerOf(jobid: string, grantedAt: number): Answer {
+    return answerByJobid.get(jobid)?.(grantedAt) ?? jobNotFound(jobid)
+  }
+
+  function ids(): readonly string[] {
+    return [...answerByJobid.keys()].reverse()
   }
 
   return {
     addTrace(jobid, trace) {
       if (trace.length === 0) throw new Error(`The trace of job ${jobid} is empty`)
-      const startedAt = now()
-      add(jobid, () => entryAt(trace, now() - startedAt))
+      add(jobid, createPlayer(trace, now))
     },
     addScript(jobid, documents) {
       const answers = documents.map(asAnswer)
@@ -55,14 +67,12 @@ export function createJobs(now: () => number): Jobs {
         },
       }
     },
-    answerOf(jobid) {
-      return answerByJobid.get(jobid)?.() ?? null
-    },
-    list() {
-      return [...answerByJobid]
-        .filter(([, answer]) => !isMissing(answer()))
-        .map(([jobid]) => jobid)
-        .reverse()
+    answerOf,
+    ids,
+    list: () => ids().filter((jobid) => !isMissing(answerOf(jobid, now()))),
+    remove: (jobid) => answerByJobid.delete(jobid),
+    clear() {
+      answerByJobid.clear()
     },
   }
 }

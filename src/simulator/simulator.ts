@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import {
   directoryPage,
   invalidToken,
-  jobNotFound,
   methodNotAllowed,
   ok,
   resourceNotFound,
@@ -12,15 +10,23 @@ import {
   wrongCredentials,
 } from './answer.ts'
 import type { Answer } from './answer.ts'
+import { readCall, tokenOf, wantsJson } from './call.ts'
+import type { Call } from './call.ts'
+import { isObject } from './check.ts'
+import { controlAnswer, isControl } from './control.ts'
+import { createFaults } from './faults.ts'
+import type { Resource } from './faults.ts'
 import { createJobs } from './jobs.ts'
 import type { ScriptDocument, ScriptHandle } from './jobs.ts'
-import { listenOnLoopback, readBody } from './loopback.ts'
+import { listenOnLoopback } from './loopback.ts'
 import { operationAt } from './operation.ts'
+import { perform } from './perform.ts'
 import { scenario } from './scenarios.ts'
 import type { ScenarioKind } from './scenarios.ts'
-import { createTokens, tokenOf } from './tokens.ts'
-import { traceJobid, withJobid } from './trace.ts'
-import type { Trace } from './trace.ts'
+import { createTokens } from './tokens.ts'
+import { createPlayer, paced, targetOf, traceJobid, withJobid } from './trace.ts'
+import type { Player, Trace } from './trace.ts'
+import type { Played, PlayOptions, Submitted, SubmitOptions, Verbs } from './verbs.ts'
 
 export interface SimulatorOptions {
   /** 0 takes a free one. */
@@ -34,87 +40,82 @@ export interface SimulatorOptions {
   readonly now?: () => number
 }
 
-export interface SubmitOptions {
-  /** What the operation acts on, decoded: a service, a registry's id, a backup store. */
-  readonly target?: string
-  /** A factor on the scenario's times; 0.1 plays ten times as fast. */
-  readonly pace?: number
-}
-
-/** The answer to a submit; `jobsUrl` names one job, in spite of its name. */
-export interface Submitted {
-  readonly jobsUrl: string
-  readonly jobid: string
-}
-
-/** How often something was asked for so far, refused requests included. */
-export interface RequestCounts {
-  readonly tokens: number
-  /** Looks at the list of jobs. */
-  readonly lists: number
-  /** Looks at one job, by the id asked for. */
-  readonly jobs: ReadonlyMap<string, number>
-}
-
 /** A running, simulated ArcGIS Enterprise: its token operation, its jobs, a few that submit some. */
-export interface Simulator {
+export interface Simulator extends Verbs {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
-  /** Where the Administrator API begins: `http://127.0.0.1:PORT/<context>/admin`. */
-  readonly root: string
-  readonly username: string
+  /** The one that is right now. */
   readonly password: string
-  readonly requests: RequestCounts
-  /** Plays a trace from now on; another `jobid` than its own is written into its documents. */
+  /** Plays a trace as a job, and gives its id. */
   addTrace(trace: Trace, options?: { readonly jobid?: string }): string
   /** A job that serves the first document until it is told to go on. */
   addScript(documents: readonly ScriptDocument[], options: { readonly jobid: string }): ScriptHandle
-  /** Starts a built-in scenario, like the operation that makes such a job. */
-  submit(kind: ScenarioKind, options?: SubmitOptions): Submitted
-  /** From now on all tokens handed out so far are answered with 498. */
-  expireTokens(): void
   close(): Promise<void>
 }
 
-/** A request as far as routing needs it. */
-interface Call {
-  readonly request: IncomingMessage
-  readonly path: string
-  readonly query: URLSearchParams
-  /** The body of a POST, otherwise null. */
-  readonly form: URLSearchParams | null
-}
-
-/** Starts one on 127.0.0.1. Without options: context `gis`, user `siteadmin`, real time. */
+/**
+ * Starts one on 127.0.0.1. Without options: context `gis`, user `siteadmin`, real time. All that it
+ * can do is there over HTTP too, under `/_simulator`.
+ */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { port = 0, context = 'gis', tokenMinutes, now = Date.now } = options
-  const { username = 'siteadmin', password = 'simulated-password' } = options
+  const { username = 'siteadmin' } = options
+  let { password = 'simulated-password' } = options
   const adminPath = `/${context}/admin`
   const tokens = createTokens({
     now,
     ...(tokenMinutes !== undefined && { maxMinutes: tokenMinutes }),
   })
   const jobs = createJobs(now)
+  const faults = createFaults()
   const counts = { tokens: 0, lists: 0, jobs: new Map<string, number>() }
+  const played = new Map<Resource['target'], Player>()
+  const usedSockets = new WeakSet<object>()
 
   const server = await listenOnLoopback(async (request, response) => {
-    const answer = answerTo(await readCall(request))
-    send(response, answer, `${server.origin}/${context}/home/signin.html`)
+    const isReused = usedSockets.has(request.socket)
+    usedSockets.add(request.socket)
+    const call = await readCall(request)
+    if (isControl(call)) {
+      send(response, controlAnswer(simulator, call))
+      return
+    }
+    const resource = resourceOf(call.path)
+    const answer = answerTo(call, resource)
+    const fault = faults.take({ ...resource, isReused })
+    if (fault === null) send(response, answer)
+    else await perform(fault, answer, response)
   }, port)
   const root = `${server.origin}${adminPath}`
 
-  function answerTo(call: Call): Answer {
-    if (call.path === `/${context}/sharing/rest/generateToken`) return generateToken(call)
+  function resourceOf(path: string): Resource {
+    if (path === `/${context}/sharing/rest/generateToken`) return { target: 'token', jobid: null }
+    if (path === `${adminPath}/jobs`) return { target: 'jobs', jobid: null }
+    const jobPath = `${adminPath}/jobs/`
+    const jobid = path.startsWith(jobPath) ? path.slice(jobPath.length) : ''
+    const isJob = jobid !== '' && !jobid.includes('/')
+    return isJob ? { target: 'job', jobid } : { target: 'other', jobid: null }
+  }
+
+  function answerTo(call: Call, resource: Resource): Answer {
+    if (resource.target === 'token') return generateToken(call)
     const isAdmin = call.path === adminPath || call.path.startsWith(`${adminPath}/`)
     if (!isAdmin) return { ...resourceNotFound(call.path), httpStatus: 404 }
     const path = call.path.slice(adminPath.length)
-    return call.request.method === 'POST' ? answerToPost(path, call) : answerToGet(path, call)
+    return call.method === 'POST' ? answerToPost(path, call) : answerToGet(path, call, resource)
   }
 
-  function generateToken({ query, form }: Call): Answer {
+  function generateToken(call: Call): Answer {
+    const { form } = call
     if (form === null) return methodNotAllowed('POST')
     counts.tokens += 1
-    if (!wantsJson(query, form)) return directoryPage
+    if (!wantsJson(call)) return directoryPage
+    const answer = played.get('token')?.(now())
+    if (answer !== undefined) {
+      const { token } = isObject(answer.body) ? answer.body : {}
+      if (typeof token === 'string') tokens.adopt(token)
+      return answer
+    }
     if (form.get('username') !== username || form.get('password') !== password) {
       return wrongCredentials
     }
@@ -122,35 +123,35 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     return ok({ ...tokens.grant({ minutes, referer: form.get('referer') }), ssl: true })
   }
 
-  function answerToGet(path: string, call: Call): Answer {
-    if (call.request.method !== 'GET') return methodNotAllowed('GET')
-    const jobid = /^\/jobs\/([^/]+)$/.exec(path)?.[1]
-    if (jobid !== undefined) counts.jobs.set(jobid, (counts.jobs.get(jobid) ?? 0) + 1)
-    if (path === '/jobs') counts.lists += 1
-    if (!wantsJson(call.query, null)) return directoryPage
-    const refusal = refusalOf(call)
-    if (refusal !== null) return refusal
-    if (jobid !== undefined) return jobs.answerOf(jobid) ?? jobNotFound(jobid)
-    if (path === '/jobs') return ok({ jobs: jobs.list() })
+  function answerToGet(path: string, call: Call, { target, jobid }: Resource): Answer {
+    if (call.method !== 'GET') return methodNotAllowed('GET')
+    if (jobid !== null) counts.jobs.set(jobid, (counts.jobs.get(jobid) ?? 0) + 1)
+    if (target === 'jobs') counts.lists += 1
+    if (!wantsJson(call)) return directoryPage
+    const grantedAt = grantOf(call)
+    if (typeof grantedAt !== 'number') return grantedAt
+    if (jobid !== null) return jobs.answerOf(jobid, grantedAt)
+    if (target === 'jobs') return played.get('jobs')?.(grantedAt) ?? ok({ jobs: jobs.list() })
     return operationAt(path) === null ? resourceNotFound(path) : methodNotAllowed('POST')
   }
 
   function answerToPost(path: string, call: Call): Answer {
     const operation = operationAt(path)
     if (operation === null) return methodNotAllowed('GET')
-    if (!wantsJson(call.query, call.form)) return directoryPage
-    const refusal = refusalOf(call)
-    if (refusal !== null) return refusal
+    if (!wantsJson(call)) return directoryPage
+    const grantedAt = grantOf(call)
+    if (typeof grantedAt !== 'number') return grantedAt
     if (!operation.isAlwaysAsync && call.form?.get('async') !== 'true') {
       return ok({ status: 'success' })
     }
     return ok(submit(operation.kind, { target: operation.target }))
   }
 
-  function refusalOf({ request, query, form }: Call): Answer | null {
-    const token = tokenOf(request, query, form)
+  /** When the call's token was granted, or how it is refused. */
+  function grantOf(call: Call): number | Answer {
+    const token = tokenOf(call)
     if (token === null) return tokenRequired
-    return tokens.accepts(token, request.headers.referer ?? null) ? null : invalidToken
+    return tokens.grantedAt(token, call.headers.referer ?? null) ?? invalidToken
   }
 
   function submit(kind: ScenarioKind, options: SubmitOptions = {}): Submitted {
@@ -160,47 +161,62 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     return { jobsUrl: `${root}/jobs/${jobid}`, jobid }
   }
 
-  return {
+  function play(
+    trace: Trace,
+    { target = targetOf(trace), pace = 1, ...rest }: PlayOptions = {},
+  ): Played {
+    const atPace = paced(trace, pace)
+    if (target === 'job') return { target, ...playAsJob(atPace, rest) }
+    played.set(target, createPlayer(atPace, now))
+    return { target, jobsUrl: null, jobid: null }
+  }
+
+  function playAsJob(
+    trace: Trace,
+    { jobid = traceJobid(trace) ?? `j${randomUUID()}` }: { readonly jobid?: string } = {},
+  ): Submitted {
+    jobs.addTrace(jobid, withJobid(trace, jobid))
+    return { jobsUrl: `${root}/jobs/${jobid}`, jobid }
+  }
+
+  const simulator: Simulator = {
     url: server.origin,
     root,
     username,
-    password,
+    get password() {
+      return password
+    },
     requests: counts,
-    addTrace(trace, { jobid = traceJobid(trace) ?? `j${randomUUID()}` } = {}) {
-      jobs.addTrace(jobid, withJobid(trace, jobid))
-      return jobid
+    get jobids() {
+      return jobs.ids()
+    },
+    get faults() {
+      return faults.list()
+    },
+    play,
+    addTrace: (trace, options) => playAsJob(trace, options).jobid,
+    endTraces() {
+      played.clear()
     },
     addScript: (documents, { jobid }) => jobs.addScript(jobid, documents),
     submit,
+    removeJob: (jobid) => jobs.remove(jobid),
+    removeJobs: () => {
+      jobs.clear()
+    },
+    inject: (fault, where) => faults.add(fault, where),
+    clearFault: (id) => faults.remove(id),
+    clearFaults: () => {
+      faults.clear()
+    },
     expireTokens: () => {
+      tokens.expireAll()
+    },
+    setPassword(next) {
+      password = next
       tokens.expireAll()
     },
     close: () => server.close(),
   }
-}
-
-async function readCall(request: IncomingMessage): Promise<Call> {
-  const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
-  const body = (await readBody(request)).toString()
-  return {
-    request,
-    path: decoded(path),
-    query: new URLSearchParams(query),
-    form: request.method === 'POST' ? new URLSearchParams(body) : null,
-  }
-}
-
-/** The path as text; one that is encoded wrongly stays as it is and matches nothing. */
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return path
-  }
-}
-
-/** The format is HTML unless asked for otherwise. */
-function wantsJson(query: URLSearchParams, form: URLSearchParams | null): boolean {
-  const format = form?.get('f') ?? query.get('f')
-  return format === 'json' || format === 'pjson'
+  return simulator
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 
 const minuteMs = 60_000
 const defaultMinutes = 120
@@ -16,7 +15,10 @@ export interface GrantedToken {
 export interface Tokens {
   /** `minutes` as the form says it; `referer` is what the token is bound to, if anything. */
   grant(asked: { minutes: string | null; referer: string | null }): GrantedToken
-  accepts(token: string, referer: string | null): boolean
+  /** Takes a token that was made up elsewhere for one of its own. */
+  adopt(token: string): void
+  /** When the token was granted (epoch ms); null when it is not accepted. */
+  grantedAt(token: string, referer: string | null): number | null
   expireAll(): void
 }
 
@@ -27,7 +29,7 @@ export interface TokensOptions {
 }
 
 export function createTokens({ now, maxMinutes = longestMinutes }: TokensOptions): Tokens {
-  const granted = new Map<string, { expiresAt: number; referer: string | null }>()
+  const granted = new Map<string, { at: number; expiresAt: number; referer: string | null }>()
 
   return {
     grant({ minutes, referer }) {
@@ -36,38 +38,21 @@ export function createTokens({ now, maxMinutes = longestMinutes }: TokensOptions
       const life = Math.min(asked > 0 ? asked : defaultMinutes, maxMinutes)
       const token = randomBytes(48).toString('base64url')
       const expires = now() + Math.round(life * minuteMs)
-      granted.set(token, { expiresAt: expires, referer })
+      granted.set(token, { at: now(), expiresAt: expires, referer })
       return { token, expires }
     },
-    accepts(token, referer) {
+    adopt(token) {
+      granted.set(token, { at: now(), expiresAt: now() + longestMinutes * minuteMs, referer: null })
+    },
+    grantedAt(token, referer) {
       const grant = granted.get(token)
-      if (grant === undefined || grant.expiresAt <= now()) return false
+      if (grant === undefined || grant.expiresAt <= now()) return null
       // Like the real one, which is lenient when the header is absent.
-      return grant.referer === null || referer === null || grant.referer === referer
+      const isElsewhere = grant.referer !== null && referer !== null && grant.referer !== referer
+      return isElsewhere ? null : grant.at
     },
     expireAll() {
       granted.clear()
     },
   }
-}
-
-/** Where Esri's clients put a token: two headers, the query, and a POST's body. */
-export function tokenOf(
-  request: IncomingMessage,
-  query: URLSearchParams,
-  form: URLSearchParams | null,
-): string | null {
-  const { headers } = request
-  return (
-    bearer(headers['x-esri-authorization']) ??
-    bearer(headers.authorization) ??
-    query.get('token') ??
-    form?.get('token') ??
-    null
-  )
-}
-
-function bearer(header: string | string[] | undefined): string | null {
-  if (typeof header !== 'string') return null
-  return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? null
 }

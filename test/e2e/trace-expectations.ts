@@ -581,7 +581,15 @@ export const traceExpectations: readonly TraceExpectation[] = [
     says: 'A COMPLETED without an end time is not told before it is confirmed; here it never was.',
     // Two confirming looks find it COMPLETED still, the third finds it running.
     looksAt: [1_000, 3_000, 4_000, 70_000, 100_000, 170_000],
-    events: ['4s job.executing: nothing → EXECUTING', '70s job.completed: EXECUTING → COMPLETED'],
+    events: [
+      '4s job.executing: nothing → EXECUTING',
+      '70s stage Validation: absent → completed',
+      '70s stage Relational store: absent → completed',
+      '70s stage Object store: absent → completed',
+      '70s stage System configuration: absent → completed',
+      '70s stage Cleanup: absent → completed',
+      '70s job.completed: EXECUTING → COMPLETED',
+    ],
     job: {
       ...settled,
       status: 'COMPLETED',
@@ -594,9 +602,8 @@ export const traceExpectations: readonly TraceExpectation[] = [
       startedAt: at(0),
       endedAt: at(70_003),
       updatedAt: at(70_000),
-      // Stages in a result are of the result: without `progress` a document says nothing of stages.
-      stages: [],
-      progress: { done: 0, total: 0 },
+      // Where there is no `progress`, the stages of the result are the job's.
+      progress: { done: 5, total: 5 },
       messageCount: 0,
       result: {
         stages: [
@@ -704,11 +711,16 @@ export const traceExpectations: readonly TraceExpectation[] = [
   },
   {
     trace: '22-backup-stages-only-in-result',
-    says: 'A backup whose stages only its result lists ends like any other, and shows the result.',
+    says: 'The stages of a backup that only its result lists are told before its end.',
     looksAt: [3_000, 36_000, 70_000, 100_000, 170_000],
     events: [
       '0s job.submitted: nothing → SUBMITTED',
       '3s job.executing: SUBMITTED → EXECUTING',
+      '70s stage Validation: absent → completed',
+      '70s stage Relational store: absent → completed',
+      '70s stage Object store: absent → completed',
+      '70s stage System configuration: absent → completed',
+      '70s stage Cleanup: absent → completed',
       '70s job.completed: EXECUTING → COMPLETED',
     ],
     job: {
@@ -721,9 +733,8 @@ export const traceExpectations: readonly TraceExpectation[] = [
       startedAt: at(0),
       endedAt: at(70_003),
       updatedAt: at(70_000),
-      // Stages in a result are of the result: without `progress` a document says nothing of stages.
-      stages: [],
-      progress: { done: 0, total: 0 },
+      // Where there is no `progress`, the stages of the result are the job's.
+      progress: { done: 5, total: 5 },
       messageCount: 0,
       result: {
         stages: [

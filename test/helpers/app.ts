@@ -5,7 +5,7 @@ import type { App, AppOverrides } from '../../src/app.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { createLogger } from '../../src/log.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import type { Simulator } from '../../src/simulator/simulator.ts'
+import type { Simulator, SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { temporaryFolder } from './daemon.ts'
 
 /** What one call of the API answered. */
@@ -27,6 +27,7 @@ export interface Call {
 export interface AppOptions extends Pick<AppOverrides, 'clock' | 'random'> {
   /** Settings beside, or in place of, those below. */
   readonly config?: (simulator: Simulator) => object
+  readonly simulator?: SimulatorOptions
 }
 
 /** Looks often, so that a test which waits for an event need not wait long. */
@@ -44,9 +45,9 @@ export function anUpstream(name: string, { root, username, password }: Simulator
 /**
  * The daemon in this process: one simulated upstream named `prod`, a fresh database, a free port.
  */
-export async function startApp({ config, ...overrides }: AppOptions = {}) {
+export async function startApp({ config, simulator: options, ...overrides }: AppOptions = {}) {
   const folder = await temporaryFolder()
-  const simulator = await startSimulator()
+  const simulator = await startSimulator(options)
   const database = join(folder.path, 'jobwatch.db')
   const settings = {
     listen: '127.0.0.1:0',

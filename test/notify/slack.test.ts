@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { jobEventEncoder } from '../../src/core/event.ts'
+import { jobEventEncoder, upstreamEventEncoder } from '../../src/core/event.ts'
 import type { EventDraft } from '../../src/core/event.ts'
 import type { Job } from '../../src/core/job.ts'
+import { upstreamDraft } from '../../src/core/upstream-state.ts'
 import { slack } from '../../src/notify/slack.ts'
 import { aJob, noon } from '../helpers/builders.ts'
 
@@ -34,6 +35,18 @@ test('a failure says which job, where, who started it, and why', () => {
     reason: 'disk full',
   })
   expect(textFor(job, failed)).toBe(':x: *nightly backup* FAILED (prod, siteadmin)\n> disk full')
+})
+
+test('an outage says of which upstream, and why', () => {
+  const draft = upstreamDraft('down', 'no connection (ECONNREFUSED)', noon)
+  const numbering = { epoch: 'abc123', seq: 7, previousSeq: null }
+  const { body } = slack.request({
+    ...{ seq: 7, id: 'abc123-7', type: draft.type, upstream: 'prod', jobid: null, tags: [] },
+    text: upstreamEventEncoder('prod', noon)(draft, numbering),
+  })
+  expect(JSON.parse(body)).toMatchObject({
+    text: ':red_circle: *prod* upstream.down\n> no connection (ECONNREFUSED)',
+  })
 })
 
 test('names from upstream can neither mention a channel nor make a link nor start a line', () => {

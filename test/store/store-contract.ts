@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { attemptCases } from './contract/attempts.ts'
+import { discoveredCases } from './contract/discovered.ts'
 import { eventCases } from './contract/events.ts'
 import { lifetimeCases } from './contract/lifetime.ts'
 import { listCases } from './contract/list.ts'
@@ -7,6 +8,7 @@ import { lookCases } from './contract/looks.ts'
 import { orderCases } from './contract/order.ts'
 import { outboxCases } from './contract/outbox.ts'
 import { registryCases } from './contract/registry.ts'
+import { upstreamCases } from './contract/upstreams.ts'
 import { walkCases } from './contract/walk.ts'
 import type { OpenStore } from './harness.ts'
 
@@ -21,6 +23,8 @@ export function runStoreContract(name: string, open: OpenStore): void {
     orderCases(open)
     attemptCases(open)
     lifetimeCases(open)
+    upstreamCases(open)
+    discoveredCases(open)
     walkCases(open)
   })
 }

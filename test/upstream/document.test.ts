@@ -29,6 +29,7 @@ test('a job document becomes a snapshot', () => {
         { name: 'object_store', state: 'In Progress' },
       ],
     },
+    furtherStages: { done: 0, total: 0 },
     messages: ['Started.'],
     resource: { name: 'default (id: qk2v81)' },
     name: 'editContainerRegistry',
@@ -57,6 +58,7 @@ test('a job document becomes a snapshot', () => {
       { name: 'validating', occurrence: 1, state: 'completed', rawState: 'completed' },
       { name: 'object_store', occurrence: 1, state: 'running', rawState: 'In Progress' },
     ],
+    furtherStages: { done: 0, total: 0 },
     messages: [{ text: 'Started.', level: null, at: null }],
     result,
   })
@@ -75,6 +77,7 @@ test('id and status are enough of a document', () => {
     endedAt: null,
     updatedAt: null,
     stages: null,
+    furtherStages: { done: 0, total: 0 },
     messages: null,
     result: undefined,
   })
@@ -260,6 +263,24 @@ describe('stages', () => {
     ])
   })
 
+  test('beyond five thousand are only counted', () => {
+    const stages = Array.from({ length: 6000 }, (_, n) => ({
+      name: `stage ${n}`,
+      state: n % 2 === 0 ? 'completed' : 'pending',
+    }))
+    const snapshot = toSnapshot({ jobid: 'j-1', status: 'EXECUTING', progress: { stages } }, noon)
+    expect(snapshot?.stages).toHaveLength(5000)
+    expect(snapshot?.furtherStages).toEqual({ done: 500, total: 1000 })
+  })
+
+  test('have names and states of 4 KiB at most', () => {
+    const stages = [{ name: '日'.repeat(5000), state: 'x'.repeat(5000) }]
+    const snapshot = toSnapshot({ jobid: 'j-1', status: 'EXECUTING', progress: { stages } }, noon)
+    const [stage] = snapshot?.stages ?? []
+    expect(stage?.name).toBe('日'.repeat(1365))
+    expect(stage?.rawState).toBe('x'.repeat(4096))
+  })
+
   test('may stand in the result alone, as those of a backup do', () => {
     const stages = [{ name: 'Validation', state: 'completed', duration: '2950 millis' }]
     const seen = [{ name: 'Validation', occurrence: 1, state: 'completed', rawState: 'completed' }]
@@ -426,6 +447,16 @@ describe('a time', () => {
         expect(Number.isInteger(ms)).toBe(true)
         expect(ms).toBeGreaterThanOrEqual(startedAt - day)
         expect(ms).toBeLessThanOrEqual(noon + day)
+      }),
+    )
+  })
+
+  test('that was read once is read as the same again', () => {
+    const given = fc.oneof(fc.double(), fc.nat(), fc.integer({ min: 0, max: 4e15 }))
+    fc.assert(
+      fc.property(given, (value) => {
+        const once = timeOf(value, null, noon)
+        expect(timeOf(once, null, noon)).toBe(once)
       }),
     )
   })

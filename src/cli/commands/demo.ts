@@ -1,21 +1,26 @@
 import type { Command } from 'commander'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApp } from '../../app.ts'
 import { createClient } from '../../client/client.ts'
+import type { Client } from '../../client/client.ts'
 import { parseConfig } from '../../config/load.ts'
 import type { Config } from '../../config/load.ts'
+import { UsageError } from '../../core/errors.ts'
 import { createLogger } from '../../log.ts'
 import { startReceiver } from '../../simulator/receiver.ts'
 import type { Received, Receiver } from '../../simulator/receiver.ts'
 import type { ScenarioKind } from '../../simulator/scenarios.ts'
 import { startSimulator } from '../../simulator/simulator.ts'
 import type { Simulator } from '../../simulator/simulator.ts'
-import { safe } from '../output.ts'
+import { parseTrace, traceJobid } from '../../simulator/trace.ts'
+import type { Trace } from '../../simulator/trace.ts'
+import { elapsed, safe } from '../output.ts'
 import { runUntilStopped } from '../run-app.ts'
 import type { DaemonIo } from '../run-app.ts'
-import { print } from '../session.ts'
+import { collect, print } from '../session.ts'
 
 /** The secret of the demo's own receiver; it guards nothing. */
 const demoSecret = `whsec_${Buffer.from('a secret for the demo, nothing more').toString('base64')}`
@@ -45,7 +50,10 @@ export function addDemoCommand(program: Command, io: DaemonIo): void {
       '--listen <address>',
       `where the daemon listens (default ${preferredListen} if it is free)`,
     )
-    .action(async ({ listen }: { listen?: string }) => {
+    .option('--trace <file>', 'play this trace in place of the built-in jobs (repeatable)', collect)
+    .option('--pace <factor>', 'a factor on the times of the jobs: 0.1 is ten times as fast')
+    .action(async ({ listen, trace: files = [], pace }: DemoOptions) => {
+      const plan = { pace: parsePace(pace), traces: await Promise.all(files.map(readTrace)) }
       const folder = await mkdtemp(join(tmpdir(), 'jobwatch-demo-'))
       const simulator = await startSimulator()
       const receiver = await startReceiver({
@@ -53,7 +61,7 @@ export function addDemoCommand(program: Command, io: DaemonIo): void {
         onRequest: (received) => void print(io.stdout, `${webhookLine(received)}\n`),
       })
       try {
-        await runDemo({ simulator, receiver, folder, listen }, io)
+        await runDemo({ simulator, receiver, folder, listen, ...plan }, io)
       } finally {
         await Promise.all([simulator.close(), receiver.close()])
         await rm(folder, { recursive: true, force: true })
@@ -61,24 +69,76 @@ export function addDemoCommand(program: Command, io: DaemonIo): void {
     })
 }
 
+interface DemoOptions {
+  readonly listen?: string
+  readonly trace?: readonly string[]
+  readonly pace?: string
+}
+
+interface NamedTrace {
+  readonly file: string
+  readonly trace: Trace
+}
+
 interface Stage {
   readonly simulator: Simulator
   readonly receiver: Receiver
   readonly folder: string
   readonly listen: string | undefined
+  /** Played in place of the built-in jobs, if there are any. */
+  readonly traces: readonly NamedTrace[]
+  readonly pace: number
+}
+
+function parsePace(text = '1'): number {
+  const pace = Number(text)
+  if (text.trim() !== '' && pace > 0 && pace <= 1000) return pace
+  throw new UsageError('usage', '--pace must be a number above 0 and up to 1000, such as 0.1')
+}
+
+async function readTrace(file: string): Promise<NamedTrace> {
+  try {
+    const text = await readFile(file, 'utf8')
+    return { file, trace: parseTrace(JSON.parse(text.replace(/^\ufeff/, ''))) }
+  } catch (error) {
+    const { message } = error as Error
+    throw new UsageError('trace_invalid', `--trace ${file}: ${message}`)
+  }
 }
 
 async function runDemo(stage: Stage, io: DaemonIo): Promise<void> {
   const listen = stage.listen ?? ((await isFree(8484)) ? preferredListen : '127.0.0.1:0')
   const app = await createApp(demoConfig(stage, listen), { log: createLogger('warn', 2) })
   await runUntilStopped(app, io, async () => {
-    await print(io.stdout, `${welcome(app.url, stage.simulator)}\n`)
+    await print(io.stdout, `${welcome(app.url, stage)}\n`)
     const client = createClient({ server: app.url, signal: io.signal })
-    for (const { kind, pace, ...settings } of demoJobs) {
-      const { jobsUrl } = stage.simulator.submit(kind, { pace })
-      await client.registerJob({ jobsUrl, ...settings })
+    if (stage.traces.length === 0) await startBuiltIn(stage, client)
+    // All of them first: the first look at a job would ask for a token.
+    for (const { jobsUrl, line } of stage.traces.map((trace) => play(trace, stage))) {
+      await print(io.stdout, `${line}\n`)
+      if (jobsUrl !== null) await client.registerJob({ jobsUrl })
     }
   })
+}
+
+async function startBuiltIn({ simulator, pace: factor }: Stage, client: Client): Promise<void> {
+  for (const { kind, pace, ...settings } of demoJobs) {
+    const { jobsUrl } = simulator.submit(kind, { pace: pace * factor })
+    await client.registerJob({ jobsUrl, ...settings })
+  }
+}
+
+/** Begins a trace; the line says what it is played as. */
+function play({ file, trace }: NamedTrace, { simulator, pace }: Stage) {
+  const own = traceJobid(trace)
+  // A second trace of the same job is played as a job of its own.
+  const isTaken = own !== null && simulator.jobids.includes(own)
+  const options = { pace, ...(isTaken && { jobid: `j${randomUUID()}` }) }
+  const { target, jobid, jobsUrl } = simulator.play(trace, options)
+  const role = { job: `job ${jobid ?? ''}`, jobs: 'the list of jobs', token: 'the token endpoint' }
+  const length = elapsed((trace.at(-1)?.afterMs ?? 0) * pace)
+  const line = `trace ${safe(file)}: ${trace.length} answers in ${length}, as ${role[target]}`
+  return { jobsUrl, line }
 }
 
 function demoConfig({ simulator, receiver, folder }: Stage, listen: string): Config {
@@ -100,17 +160,23 @@ function demoConfig({ simulator, receiver, folder }: Stage, listen: string): Con
   return parseConfig(value, 'the demo', {})
 }
 
-function welcome(url: string, { root }: Simulator): string {
+function welcome(url: string, { simulator, traces }: Stage): string {
+  const control = `${simulator.url}/_simulator`
+  const jobs = traces.length === 0 ? 'a dozen jobs in motion' : 'the traces you gave'
   return `jobwatch demo: ${url}
 
-  A simulated ArcGIS Enterprise runs at ${root}, with a dozen jobs in motion.
+  A simulated ArcGIS Enterprise runs at ${simulator.root}, with ${jobs}.
   In another terminal:
 
-    curl -N ${url}/v1/events/stream?after=0        # every change, live
-    curl ${url}/v1/jobs                            # the jobs
-    curl -d async=true -d f=json -d token=$(curl -s ${root.replace(/admin$/, '')}sharing/rest/generateToken \\
-      -d username=siteadmin -d password=simulated-password -d referer=x -d f=json | sed 's/.*"token":"\\([^"]*\\).*/\\1/') \\
-      ${root}/services/Roads.MapServer/edit | curl --json @- ${url}/v1/jobs     # start a job and watch it
+    curl -N ${url}/v1/events/stream?after=0      # every change, live
+    curl ${url}/v1/jobs                          # the jobs
+    curl --json '{"kind":"backup"}' ${control}/jobs | curl --json @- ${url}/v1/jobs    # one more
+
+  Let it break, and mend it:
+
+    curl --json '{"fault":"signInPage"}' ${control}/faults
+    curl -X DELETE ${control}/faults
+    curl ${control}                        # every fault by name, and what else it can do
 
   Below are the webhooks as a receiver gets them. Ctrl-C ends the demo and leaves nothing behind.
 `

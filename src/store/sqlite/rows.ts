@@ -51,6 +51,8 @@ export const jobColumns = [
   'last_seq',
 ] as const
 
+const noStages = { done: 0, total: 0 }
+
 type SnapshotFields = Pick<
   Job,
   | 'rawStatus'
@@ -65,6 +67,7 @@ type SnapshotFields = Pick<
   | 'endedAt'
   | 'updatedAt'
   | 'stages'
+  | 'furtherStages'
   | 'messages'
   | 'result'
   | 'resultBytes'
@@ -72,7 +75,9 @@ type SnapshotFields = Pick<
 
 /** A row as the job it stands for. */
 export function toJob(row: JobRow): Job {
-  const snapshot = JSON.parse(row.snapshot) as SnapshotFields
+  // Rows of the first version know nothing of further stages.
+  const stored = JSON.parse(row.snapshot) as Partial<SnapshotFields>
+  const snapshot = { furtherStages: noStages, ...stored } as SnapshotFields
   return {
     id: row.id,
     revision: row.revision,
@@ -113,6 +118,7 @@ export function fromJob(job: Job): Omit<JobRow, 'id'> {
     endedAt: job.endedAt,
     updatedAt: job.updatedAt,
     stages: job.stages,
+    furtherStages: job.furtherStages,
     messages: job.messages,
     result: job.result ?? null,
     resultBytes: job.resultBytes,

@@ -1,5 +1,5 @@
 import type { JobStatus, Message, StageState } from '../../core/job.ts'
-import { maxMessageBytes, stateWord } from '../../core/job.ts'
+import { maxKeptStages, maxTextBytes, progressOf, stateWord } from '../../core/job.ts'
 import type { SeenStage, Snapshot } from '../../core/observation.ts'
 
 /*
@@ -28,7 +28,7 @@ export function toSnapshot(document: Json, now: number): Snapshot | null {
   const startedAt = timeOf(document['starttime'], null, now)
   return {
     status: statusOf(rawStatus),
-    rawStatus,
+    rawStatus: cutToBytes(rawStatus, maxTextBytes),
     name: filledTextOf(document['name']),
     operation: filledTextOf(document['operationURI']),
     resource: filledTextOf(isObject(resource) ? resource['name'] : resource),
@@ -37,7 +37,7 @@ export function toSnapshot(document: Json, now: number): Snapshot | null {
     startedAt,
     endedAt: timeOf(document['endtime'], startedAt, now),
     updatedAt: timeOf(document['updatedtime'], startedAt, now),
-    stages: stagesOf(document),
+    ...stagesOf(document),
     messages: messagesOf(document['messages'], now),
     result: document['result'],
   }
@@ -91,13 +91,16 @@ export function stageStateOf(raw: string): StageState {
 }
 
 /** Stages of `progress`, else of `result`; null when the document says nothing about stages. */
-function stagesOf(document: Json): readonly SeenStage[] | null {
+function stagesOf(document: Json): Pick<Snapshot, 'stages' | 'furtherStages'> {
   for (const holder of [document['progress'], document['result']]) {
-    if (isObject(holder) && Array.isArray(holder['stages'])) {
-      return namedStages(holder['stages'] as unknown[])
+    if (!isObject(holder) || !Array.isArray(holder['stages'])) continue
+    const stages = namedStages(holder['stages'] as unknown[])
+    return {
+      stages: stages.slice(0, maxKeptStages),
+      furtherStages: progressOf(stages.slice(maxKeptStages)),
     }
   }
-  return null
+  return { stages: null, furtherStages: { done: 0, total: 0 } }
 }
 
 function namedStages(entries: readonly unknown[]): readonly SeenStage[] {
@@ -109,7 +112,7 @@ function namedStages(entries: readonly unknown[]): readonly SeenStage[] {
     if (name === null) continue
     const occurrence = (occurrences.get(name) ?? 0) + 1
     occurrences.set(name, occurrence)
-    const rawState = textOf(entry['state']) ?? ''
+    const rawState = filledTextOf(entry['state']) ?? ''
     stages.push({ name, occurrence, state: stageStateOf(rawState), rawState })
   }
   return stages
@@ -138,7 +141,7 @@ function jsonText(value: unknown): string {
 }
 
 function toMessage(text: string, level: string | null, at: number | null): Message {
-  return { text: cutToBytes(text, maxMessageBytes), level, at }
+  return { text: cutToBytes(text, maxTextBytes), level, at }
 }
 
 /** Cuts to so many bytes of UTF-8 without splitting a character. */
@@ -180,8 +183,8 @@ function textOf(value: unknown): string | null {
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : null
 }
 
-/** An empty text says nothing. */
+/** An empty text says nothing; one that is too long is cut. */
 function filledTextOf(value: unknown): string | null {
   const text = textOf(value)
-  return text === '' ? null : text
+  return text === null || text === '' ? null : cutToBytes(text, maxTextBytes)
 }
