@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 
 const basics = ['core/', 'clock.ts', 'log.ts', 'ids.ts', 'metrics.ts', 'request.ts']
 const interfaces = ['store/store.ts', 'upstream/upstream.ts', 'notify/format.ts', 'notify/send.ts']
-const daemonCommands = /^cli\/(run-app|commands\/(serve|demo))\.ts$/
+const appCommands = /^cli\/(run-app|commands\/(serve|demo|doctor))\.ts$/
 
 /**
  * The first row whose `files` fits a file rules it. `imports` are files and folders below src/,
@@ -65,8 +65,18 @@ const rows = [
     node: true,
   },
   {
-    files: daemonCommands,
-    imports: ['core/', 'app.ts', 'cli/', 'client/', 'config/', 'log.ts', 'simulator/'],
+    files: appCommands,
+    imports: [
+      'core/',
+      'app.ts',
+      'cli/',
+      'client/',
+      'config/',
+      'log.ts',
+      'simulator/',
+      'upstream/upstream.ts',
+      'version.ts',
+    ],
     packages: ['commander'],
     node: true,
   },

@@ -11,7 +11,13 @@ import { createMetrics } from '../../src/metrics.ts'
 import { createPoller } from '../../src/poller.ts'
 import type { PollingPolicy } from '../../src/poller.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import type { Listing, Look, Upstream, UpstreamStatus } from '../../src/upstream/upstream.ts'
+import type {
+  Finding,
+  Listing,
+  Look,
+  Upstream,
+  UpstreamStatus,
+} from '../../src/upstream/upstream.ts'
 import { aSnapshot } from './builders.ts'
 import { temporaryFolder } from './daemon.ts'
 import { valueOf } from './exposition.ts'
@@ -62,6 +68,9 @@ export class ScriptedUpstream implements Upstream {
   }
   status(): UpstreamStatus {
     return { tokenExpiresAt: null, requestsPerSecond: 0, clockSkewMs: null }
+  }
+  examine(): AsyncIterable<Finding> {
+    throw new Error('nothing is examined here')
   }
   jobidOf(): string | null {
     return null

@@ -7,9 +7,11 @@ import { RateMeter } from '../../core/rate-meter.ts'
 import { headerOf, sendRequest } from '../../request.ts'
 import type { HttpAnswer, HttpRequest } from '../../request.ts'
 import { renewedToken, staticToken } from '../token.ts'
-import type { TokenAnswer, TokenSource } from '../token.ts'
+import type { TokenSource } from '../token.ts'
 import type { Listing, Look, Upstream } from '../upstream.ts'
 import { classifyJobAnswer, classifyListAnswer } from './answer.ts'
+import { examine } from './examine.ts'
+import type { TokenWay } from './examine.ts'
 import { classifyTokenAnswer, tokenForm } from './generate-token.ts'
 
 export interface EnterpriseAdminOptions {
@@ -53,16 +55,32 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     'user-agent': options.userAgent,
   }
   const meter = new RateMeter(clock.now())
+  const way = tokenWay()
   const tokens = tokenSource()
   let lastDate: { readonly header: string; readonly at: number } | null = null
 
   function tokenSource(): TokenSource {
-    const { auth } = options
-    if ('token' in auth) return staticToken(auth.token)
-    const { username, password, tokenUrl, expirationMs } = auth
-    const body = tokenForm({ username, password, referer, expirationMs })
+    if ('fixed' in way) return staticToken(way.fixed)
     return renewedToken({
-      request: async (): Promise<TokenAnswer> => {
+      request: async () => {
+        const { given } = await way.request()
+        options.onTokenRequest?.(given.outcome === 'token' ? 'renewed' : given.failure)
+        return given
+      },
+      now: () => clock.now(),
+      pauseMs: (failures, { failure }) =>
+        exponential(failures, tokenPauseMs, failure === 'auth' ? maxRefusedPauseMs : maxPauseMs),
+    })
+  }
+
+  function tokenWay(): TokenWay {
+    const { auth } = options
+    if ('token' in auth) return { fixed: auth.token }
+    const { tokenUrl, expirationMs, password } = auth
+    const body = tokenForm({ ...auth, referer })
+    return {
+      credentials: { ...auth, referer },
+      async request() {
         const answer = await send({
           method: 'POST',
           url: new URL(tokenUrl),
@@ -72,13 +90,9 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           maxBytes: maxTokenBytes,
         })
         const given = classifyTokenAnswer(answer, { expirationMs, now: clock.now() })
-        options.onTokenRequest?.(given.outcome === 'token' ? 'renewed' : given.failure)
-        return without(password, given)
+        return { answer, given: without(password, given) }
       },
-      now: () => clock.now(),
-      pauseMs: (failures, { failure }) =>
-        exponential(failures, tokenPauseMs, failure === 'auth' ? maxRefusedPauseMs : maxPauseMs),
-    })
+    }
   }
 
   function send(request: HttpRequest): Promise<HttpAnswer> {
@@ -86,10 +100,10 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     return sendRequest(dispatcher, clock, request)
   }
 
-  async function get(url: URL, token: string): Promise<HttpAnswer> {
+  async function get(path: string, token: string): Promise<HttpAnswer> {
     const request = {
       method: 'GET',
-      url,
+      url: new URL(`${root}${path}?f=json`),
       headers: { ...headers, authorization: `Bearer ${token}` },
       timeoutMs,
       maxBytes: maxBodyBytes,
@@ -116,7 +130,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const given = await tokens.get()
     if (given.outcome !== 'token') return { answer: given, token: null }
     const { token } = given
-    const answer = classify(await get(new URL(`${root}${path}?f=json`), token))
+    const answer = classify(await get(path, token))
     return { answer: without(token, answer), token }
   }
 
@@ -158,6 +172,8 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       requestsPerSecond: meter.perSecond(clock.now()),
       clockSkewMs: clockSkewMs(),
     }),
+    examine: () =>
+      examine({ root, referer, userAgent: options.userAgent, way, get, now: () => clock.now() }),
     jobidOf(url) {
       const { pathname } = url
       if (url.origin !== new URL(root).origin || !pathname.startsWith(jobsPath)) return null
