@@ -182,8 +182,10 @@ function watchOver(
   const life = { lostAfterMs: settings.lostAfter, stallAfterMs: settings.stallAfter }
   const probeMs = Math.max(intervalMs, maxIntervalMs)
 
-  const { name } = upstream
-  const gate = createGate({ name, ...surroundings }, { concurrency, rate, downAfterMs, probeMs })
+  const gate = createGate(
+    { upstream, ...surroundings },
+    { concurrency, rate, downAfterMs, probeMs },
+  )
   const looks = createLooks({ upstream, gate, ...surroundings }, life)
   const pace = { intervalMs, maxIntervalMs, concurrency }
   const poller = createPoller({ upstream, looks, gate, ...surroundings }, pace)

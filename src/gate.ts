@@ -9,6 +9,7 @@ import { healthStateOf, signalOf, upstreamDraft, upstreamStateOf } from './core/
 import type { UpstreamState } from './core/upstream-state.ts'
 import type { Logger } from './log.ts'
 import type { Store } from './store/store.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 export interface GatePolicy {
   /** Requests in flight, at most. */
@@ -22,7 +23,7 @@ export interface GatePolicy {
 }
 
 export interface GateDeps {
-  readonly name: string
+  readonly upstream: Pick<Upstream, 'name' | 'retryToken'>
   readonly store: Pick<Store, 'findUpstream' | 'commitUpstream'>
   readonly clock: Clock
   readonly random: Random
@@ -73,9 +74,10 @@ const deniedProbeMs = 300_000
 const priorities: Readonly<Record<Urgency, number>> = { asked: 2, watched: 1, discovery: 0 }
 
 export function createGate(
-  { name, store, clock, random, log }: GateDeps,
+  { upstream, store, clock, random, log }: GateDeps,
   { concurrency, rate, downAfterMs, probeMs }: GatePolicy,
 ): Gate {
+  const { name } = upstream
   const thresholds = {
     failing: { count: failuresToBeDown, afterMs: downAfterMs },
     off: { refusals: refusalsToDeny, afterMs: Infinity },
@@ -170,6 +172,8 @@ export function createGate(
       if (probeAt === null) return true
       if (now < probeAt) return false
       probeAt = nextProbeAt(now)
+      // How often may be asked is decided here: a pause of the token's own must not add to it.
+      upstream.retryToken()
       return true
     },
     get probeAt() {

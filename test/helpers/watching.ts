@@ -115,7 +115,7 @@ export async function watching({ discovery: discovered, ...options }: WatchingOp
   const metrics = createMetrics({ version: '1.2.3' })
 
   const put = (random = () => 0.5) => {
-    const gate = createGate({ name: upstream.name, store, clock, random, log }, policy)
+    const gate = createGate({ upstream, store, clock, random, log }, policy)
     const looks = createLooks({ store, upstream, gate, clock, log }, policy)
     const poller = createPoller(
       { store, upstream, looks, gate, clock, random, log, metrics },
