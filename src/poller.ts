@@ -8,6 +8,7 @@ import type { PollPolicy } from './core/schedule.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
 import type { Looks } from './looks.ts'
+import type { Metrics } from './metrics.ts'
 import type { PolledJob, Store } from './store/store.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { watchedJob } from './watched-job.ts'
@@ -26,6 +27,7 @@ export interface PollerDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics: Metrics
 }
 
 /** What is known of a job's polling; all of it is forgotten when the process ends. */
@@ -72,7 +74,7 @@ interface Turn {
  * it. While the gate is shut the jobs' times still come round, and are passed over.
  */
 export function createPoller(
-  { store, upstream, looks, gate, clock, random, log }: PollerDeps,
+  { store, upstream, looks, gate, clock, random, log, metrics }: PollerDeps,
   policy: PollingPolicy,
 ): Poller {
   const entries = new Map<number, WatchedJob>()
@@ -142,6 +144,11 @@ export function createPoller(
     if (gate.probeAt !== null && askers === null && !isProbe) {
       await passOver(entry)
       return
+    }
+    // A probe may come early, and who asks does not wait for the job's time.
+    if (askers === null && !isProbe) {
+      const lagMs = Math.max(0, clock.now() - entry.dueAt)
+      metrics.pollLag.observe({ upstream: upstream.name }, lagMs / 1000)
     }
     const retryAfterMs = await looks.take(entry, () => isWatched(entry))
     // While the upstream is away its probes are spread by the gate, and not by a job's own failures:

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { Agent } from 'undici'
-import type { Clock } from '../clock.ts'
 import { UsageError } from '../core/errors.ts'
 import { createEnterpriseAdmin } from './enterprise-admin/client.ts'
 import type { EnterpriseAdminOptions } from './enterprise-admin/client.ts'
@@ -20,13 +19,13 @@ export interface UpstreamSettings {
 
 type CreateUpstream = (
   settings: UpstreamSettings,
-  surroundings: { clock: Clock; userAgent: string },
+  surroundings: Pick<EnterpriseAdminOptions, 'clock' | 'userAgent' | 'onTokenRequest'>,
 ) => Upstream
 
 /** One line per kind of upstream. */
 export const upstreamKinds = {
-  'enterprise-admin': (settings, { clock, userAgent }) =>
-    createEnterpriseAdmin({ ...settings, clock, userAgent, dispatcher: createAgent(settings) }),
+  'enterprise-admin': (settings, surroundings) =>
+    createEnterpriseAdmin({ ...settings, ...surroundings, dispatcher: createAgent(settings) }),
 } satisfies Record<string, CreateUpstream>
 
 export type UpstreamKind = keyof typeof upstreamKinds

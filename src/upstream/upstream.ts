@@ -1,4 +1,5 @@
 import type { Failed, Snapshot } from '../core/observation.ts'
+import type { RequestError } from '../request.ts'
 
 /**
  * One configured deployment whose jobs can be looked at. Nothing here rejects for what the world
@@ -39,7 +40,10 @@ export type Look =
       readonly fingerprint: string
     }
   | { readonly outcome: 'missing'; readonly detail: string }
-  | Failed
+  | FailedRequest
+
+/** Why a request got nothing usable; `cause` says more where no whole answer came. */
+export type FailedRequest = Failed & { readonly cause?: RequestError }
 
 /** What the deployment lists. */
 export type Listing = { readonly outcome: 'listed'; readonly jobids: readonly string[] } | Failed
@@ -71,4 +75,6 @@ export interface UpstreamStatus {
   readonly tokenExpiresAt: number | null
   /** Requests of the last minute, those for tokens included. */
   readonly requestsPerSecond: number
+  /** The deployment's clock less this one, by its last answer; null before it, or without a date. */
+  readonly clockSkewMs: number | null
 }

@@ -373,7 +373,7 @@ test.each<[RequestError, FailureKind]>([
 ])('an answer that did not come whole (%s) is %s, whatever came of it', (error, kind) => {
   const detail = 'in words'
   const nothing = lookAt('', { status: null, error, detail })
-  expect(nothing).toMatchObject({ outcome: 'failed', failure: kind, detail })
+  expect(nothing).toMatchObject({ outcome: 'failed', failure: kind, detail, cause: error })
   expect(kindOf(lookAt(document, { error, detail }))).toBe(kind)
 })
 

@@ -4,7 +4,7 @@ import type { Failed, FailureKind } from '../../core/observation.ts'
 import { headerOf } from '../../request.ts'
 import type { HttpAnswer } from '../../request.ts'
 import { fingerprintOf } from '../fingerprint.ts'
-import type { Listing, Look } from '../upstream.ts'
+import type { FailedRequest, Listing, Look } from '../upstream.ts'
 import { documentJobid, isObject, toSnapshot } from './document.ts'
 
 const maxRetryAfterMs = 900_000
@@ -164,11 +164,12 @@ function redirected(answer: HttpAnswer): Failed {
 }
 
 /** The answer's text, or why it is none that could be read. */
-function completeText(answer: HttpAnswer): string | Failed {
-  if (answer.error === 'malformed' || answer.error === 'too_large') {
-    return failed('protocol', answer.detail)
+function completeText(answer: HttpAnswer): string | FailedRequest {
+  const { error: cause, detail } = answer
+  if (cause !== null) {
+    const isNonsense = cause === 'malformed' || cause === 'too_large'
+    return { ...failed(isNonsense ? 'protocol' : 'transient', detail), cause }
   }
-  if (answer.error !== null) return failed('transient', answer.detail)
   // Of an error answer the status says enough, whatever its page is written in.
   if (isSuccess(answer.status)) {
     const encoding = headerOf(answer, 'content-encoding')

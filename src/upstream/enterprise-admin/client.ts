@@ -2,9 +2,9 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { exponential } from '../../core/backoff.ts'
 import { jobidPattern } from '../../core/job.ts'
-import type { Failed } from '../../core/observation.ts'
+import type { Failed, FailureKind } from '../../core/observation.ts'
 import { RateMeter } from '../../core/rate-meter.ts'
-import { sendRequest } from '../../request.ts'
+import { headerOf, sendRequest } from '../../request.ts'
 import type { HttpAnswer, HttpRequest } from '../../request.ts'
 import { renewedToken, staticToken } from '../token.ts'
 import type { TokenSource } from '../token.ts'
@@ -33,6 +33,8 @@ export interface EnterpriseAdminOptions {
   /** Closed with the upstream. */
   readonly dispatcher: Dispatcher
   readonly clock: Clock
+  /** Hears what came of each request for a token. */
+  readonly onTokenRequest?: (result: 'renewed' | FailureKind) => void
 }
 
 const maxTokenBytes = 65_536
@@ -55,11 +57,16 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   const meter = new RateMeter(clock.now())
   const way = tokenWay()
   const tokens = tokenSource()
+  let lastDate: { readonly header: string; readonly at: number } | null = null
 
   function tokenSource(): TokenSource {
     if ('fixed' in way) return staticToken(way.fixed)
     return renewedToken({
-      request: async () => (await way.request()).given,
+      request: async () => {
+        const { given } = await way.request()
+        options.onTokenRequest?.(given.outcome === 'token' ? 'renewed' : given.failure)
+        return given
+      },
       now: () => clock.now(),
       pauseMs: (failures, { failure }) =>
         exponential(failures, tokenPauseMs, failure === 'auth' ? maxRefusedPauseMs : maxPauseMs),
@@ -101,10 +108,19 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       timeoutMs,
       maxBytes: maxBodyBytes,
     } as const
-    const answer = await send(request)
+    let answer = await send(request)
     // The upstream may close a kept-alive connection just as it is used again.
     const isStaleConnection = answer.error === 'reset' && answer.status === null
-    return isStaleConnection ? send(request) : answer
+    if (isStaleConnection) answer = await send(request)
+    const header = headerOf(answer, 'date')
+    if (header !== undefined) lastDate = { header, at: clock.now() }
+    return answer
+  }
+
+  /** Parsed only when someone wants to know. */
+  function clockSkewMs(): number | null {
+    const skewMs = lastDate === null ? NaN : Date.parse(lastDate.header) - lastDate.at
+    return Number.isNaN(skewMs) ? null : skewMs
   }
 
   async function askOnce<T extends object>(
@@ -154,6 +170,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     status: () => ({
       tokenExpiresAt: tokens.expiresAt(),
       requestsPerSecond: meter.perSecond(clock.now()),
+      clockSkewMs: clockSkewMs(),
     }),
     examine: () =>
       examine({ root, referer, userAgent: options.userAgent, way, get, now: () => clock.now() }),

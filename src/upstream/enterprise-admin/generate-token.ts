@@ -31,7 +31,8 @@ export function classifyTokenAnswer(
   answer: HttpAnswer,
   { expirationMs, now }: { expirationMs: number; now: number },
 ): TokenAnswer {
-  if (answer.error !== null) return failed('transient', `no token: ${answer.detail}`)
+  const { error: cause, detail } = answer
+  if (cause !== null) return { ...failed('transient', `no token: ${detail}`), cause }
   const body = parseJson(answer.body.toString('utf8'))
   const { token } = isObject(body) ? body : { token: undefined }
   if (answer.status === 200 && isObject(body) && typeof token === 'string' && token !== '') {
