@@ -1,3 +1,4 @@
+import { nextTurn } from './clock.ts'
 import type { Clock, Cancel } from './clock.ts'
 import type { Random } from './core/backoff.ts'
 import { positionId, resolveCursor } from './core/cursor.ts'
@@ -294,10 +295,4 @@ export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Fe
       }
     },
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

@@ -1,3 +1,4 @@
+import { nextTurn } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { jitter } from './core/backoff.ts'
 import type { Random } from './core/backoff.ts'
@@ -280,11 +281,4 @@ export function createPoller(
       await gate.stop()
     },
   }
-}
-
-/** Lets others have the event loop between pages. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }
