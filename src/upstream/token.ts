@@ -9,8 +9,11 @@ export type TokenAnswer =
 /** Where an upstream's requests get their token from. */
 export interface TokenSource {
   get(): Promise<TokenAnswer>
-  /** Says that the upstream refused this token; the next `get` asks for another, if there can be one. */
-  refuse(token: string): void
+  /**
+   * Says that the upstream refused this token, and in what words; the next `get` asks for another, if
+   * there can be one.
+   */
+  refuse(token: string, words: string): void
   /** Says that the upstream took this token. */
   accept(token: string): void
   /** Ends the pause after failures: the next `get` that needs a token asks for one. */
@@ -99,11 +102,11 @@ export function renewedToken({ request, now, pauseMs }: RenewedTokenOptions): To
       })
       return pending
     },
-    refuse(token) {
+    refuse(token, words) {
       if (held?.token !== token) return
       held = null
       refusals += 1
-      if (refusals > 1) fail(refusedAgain)
+      if (refusals > 1) fail(refusedAgain(words))
     },
     accept(token) {
       if (held?.token !== token) return
@@ -119,11 +122,10 @@ export function renewedToken({ request, now, pauseMs }: RenewedTokenOptions): To
   }
 }
 
-const refusedAgain: Failed = {
-  outcome: 'failed',
-  failure: 'auth',
-  detail: 'a fresh token is refused like the one before it',
-  retryAfterMs: null,
+/** Behind several addresses a token that is bound to one of them looks like this. */
+function refusedAgain(words: string): Failed {
+  const detail = `a fresh token, too, is refused (is it bound to another address?): ${words}`
+  return { outcome: 'failed', failure: 'auth', detail, retryAfterMs: null }
 }
 
 function renewalTime(expiresAt: number, now: number): number {

@@ -145,10 +145,12 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       tokens.accept(token)
       return answer
     }
-    tokens.refuse(token)
+    tokens.refuse(token, answer.detail)
     if (!tokens.canRenew) return answer
     const again = await askOnce(path, classify)
-    if (again.token !== null) tokens[isRefused(again.answer) ? 'refuse' : 'accept'](again.token)
+    if (again.token === null) return again.answer
+    if (isRefused(again.answer)) tokens.refuse(again.token, again.answer.detail)
+    else tokens.accept(again.token)
     return again.answer
   }
 
@@ -184,7 +186,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   }
 }
 
-function isRefused(answer: object): boolean {
+function isRefused(answer: object): answer is Failed {
   return 'failure' in answer && answer.failure === 'auth'
 }
 
