@@ -6,6 +6,7 @@ import type { Failed, FailureKind } from '../../core/observation.ts'
 import { RateMeter } from '../../core/rate-meter.ts'
 import { headerOf, sendRequest } from '../../request.ts'
 import type { HttpAnswer, HttpRequest } from '../../request.ts'
+import { anySpelling } from '../spelling.ts'
 import { renewedToken, staticToken } from '../token.ts'
 import type { TokenSource } from '../token.ts'
 import type { Listing, Look, Upstream } from '../upstream.ts'
@@ -57,6 +58,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   const meter = new RateMeter(clock.now())
   const way = tokenWay()
   const tokens = tokenSource()
+  let lastWorked = true
   let lastDate: { readonly header: string; readonly at: number } | null = null
 
   function tokenSource(): TokenSource {
@@ -89,8 +91,10 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           timeoutMs,
           maxBytes: maxTokenBytes,
         })
-        const given = classifyTokenAnswer(answer, { expirationMs, now: clock.now() })
-        return { answer, given: without(password, given) }
+        const given = classified(answer, password, (one) =>
+          classifyTokenAnswer(one, { expirationMs, now: clock.now() }),
+        )
+        return { answer, given }
       },
     }
   }
@@ -108,10 +112,13 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
       timeoutMs,
       maxBytes: maxBodyBytes,
     } as const
+    // The upstream may close a kept-alive connection just as it is used again; one that resets every
+    // connection is not asked twice as often for that.
+    const mayBeStale = lastWorked
     let answer = await send(request)
-    // The upstream may close a kept-alive connection just as it is used again.
-    const isStaleConnection = answer.error === 'reset' && answer.status === null
-    if (isStaleConnection) answer = await send(request)
+    const isReset = answer.error === 'reset' && answer.status === null
+    if (isReset && mayBeStale) answer = await send(request)
+    lastWorked = answer.error === null
     const header = headerOf(answer, 'date')
     if (header !== undefined) lastDate = { header, at: clock.now() }
     return answer
@@ -130,8 +137,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const given = await tokens.get()
     if (given.outcome !== 'token') return { answer: given, token: null }
     const { token } = given
-    const answer = classify(await get(path, token))
-    return { answer: without(token, answer), token }
+    return { answer: classified(await get(path, token), token, classify), token }
   }
 
   /** Asks with a token; a refused one is renewed, once. */
@@ -190,8 +196,31 @@ function isRefused(answer: object): answer is Failed {
   return 'failure' in answer && answer.failure === 'auth'
 }
 
-/** An upstream may quote the secret that it refuses, and details are shown to everyone. */
-function without<T extends object>(secret: string, answer: T): T {
-  if (!('detail' in answer) || typeof answer.detail !== 'string') return answer
-  return { ...answer, detail: answer.detail.replaceAll(secret, '[secret]') }
+/** No error is longer; of what is, only what is shown in the end is searched for the secret. */
+const maxSearchedBytes = 262_144
+
+/**
+ * What an answer means, told without the secret that it may quote: details are shown to everyone,
+ * and they are cut, so the secret has to be gone before they are made.
+ */
+function classified<T extends object>(
+  answer: HttpAnswer,
+  secret: string,
+  classify: (answer: HttpAnswer) => T,
+): T {
+  const meaning = classify(answer)
+  if (!hasDetail(meaning)) return meaning
+  const pattern = new RegExp(anySpelling(secret), 'gi')
+  if (answer.body.length > maxSearchedBytes) {
+    return { ...meaning, detail: meaning.detail.replace(pattern, '[secret]') }
+  }
+  const text = answer.body.toString('utf8')
+  const shown = text.replace(pattern, '[secret]')
+  if (shown === text) return meaning
+  const hidden = classify({ ...answer, body: Buffer.from(shown) })
+  return { ...meaning, detail: hasDetail(hidden) ? hidden.detail : 'the answer quotes a secret' }
+}
+
+function hasDetail(meaning: object): meaning is { detail: string } {
+  return 'detail' in meaning && typeof meaning.detail === 'string'
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { HttpAnswer } from '../../request.ts'
+import { anySpelling, escaped } from '../spelling.ts'
 import { parseJson } from './answer.ts'
 
 /** What must not be shown, as far as it is known; what is not is told by its name or its look. */
@@ -28,8 +29,6 @@ const maxSecretLength = 4096
 const maxEntries = 20
 const maxKeys = 60
 const maxDepth = 8
-/** Shorter values are hidden as words of their own alone: "admin" would be in every second word. */
-const minAnywhereLength = 6
 
 const secretKey = /token|passw|secret|credential|authorization|cookie|session|api[_-]?key/i
 const userKey = /^(user(_?name)?|owner|e?mail|full_?name|creator|created_?by|submitted_?by|login)$/i
@@ -162,40 +161,4 @@ function domainRules(host: string): Rule[] {
   if (labels.length < 3 || /^\d+$/.test(labels.at(-1) ?? '')) return []
   const domain = escaped(labels.slice(1).join('.'))
   return [[new RegExp(`[a-z0-9.-]{0,200}${domain}${port}`, 'gi'), '[other-host]']]
-}
-
-/** A value as it is, in URLs, forms, JSON and HTML, mixed as they may be, and in base64 or hex. */
-function anySpelling(value: string): string {
-  const bytes = Buffer.from(value)
-  const encodings = ['base64', 'base64url', 'hex'] as const
-  const spellings = [
-    Array.from(value, spellingsOf).join(''),
-    ...encodings.map((encoding) => escaped(bytes.toString(encoding).replace(/=+$/, ''))),
-  ].join('|')
-  const isShort = value.length < minAnywhereLength
-  return isShort ? `(?<![a-z0-9])(?:${spellings})(?![a-z0-9])` : `(?:${spellings})`
-}
-
-const namedInHtml = new Map(
-  Object.entries({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }),
-)
-
-function spellingsOf(char: string): string {
-  const hex = (char.codePointAt(0) ?? 0).toString(16)
-  const percent = [...Buffer.from(char)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`)
-  const units = char.split('').map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0'))
-  const spellings = [
-    `\\\\?${escaped(char)}`,
-    percent.join(''),
-    units.map((unit) => `\\\\u${unit}`).join(''),
-    `&#x0?${hex};`,
-    `&#0?${String(char.codePointAt(0))};`,
-    ...(char === ' ' ? ['\\+'] : []),
-    ...(namedInHtml.has(char) ? [namedInHtml.get(char)] : []),
-  ]
-  return `(?:${spellings.join('|')})`
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }
