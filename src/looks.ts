@@ -4,7 +4,6 @@ import type { LifePolicy } from './core/advance.ts'
 import { Census } from './core/census.ts'
 import type { Job, JobState } from './core/job.ts'
 import { forgetful, isForgetful } from './core/memory.ts'
-import type { Memory } from './core/memory.ts'
 import type { Failed, Observation, Problem } from './core/observation.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
@@ -131,7 +130,7 @@ export function createLooks(
         return
       }
       const { job: next, memory, drafts } = advance(before, job.memory, observation, now, policy)
-      // Looks that are asked for are none of those that are still to be made before or after an end.
+      // Looks that are asked for are none of those that are still to be made after an end.
       const isExtra = isAsked && before.state === 'ended' && drafts.length === 0
       const after = isExtra ? { ...next, looksLeft: before.looksLeft } : next
       if (after !== before) {
@@ -139,8 +138,7 @@ export function createLooks(
         if (result.outcome === 'conflict') continue
         logChange(result.job, drafts.length)
       }
-      job.memory =
-        isAsked && job.memory.confirming > 0 ? withConfirming(memory, job.memory) : memory
+      job.memory = memory
       setState(job, after.state)
       job.looksLeft = after.looksLeft
       job.judgedFrom = judgedFrom(after, policy)
@@ -215,11 +213,6 @@ export function createLooks(
         logCrash(error, job)
       }),
   }
-}
-
-/** What a look left in mind, but no further on the way to a confirmed end than before it. */
-function withConfirming(memory: Memory, before: Memory): Memory {
-  return { ...memory, confirming: Math.min(memory.confirming, before.confirming) }
 }
 
 const notAsked: Failed = {

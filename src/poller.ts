@@ -152,13 +152,13 @@ export function createPoller(
       const lagMs = Math.max(0, clock.now() - entry.dueAt)
       metrics.pollLag.observe({ upstream: upstream.name }, lagMs / 1000)
     }
-    const hadPlans = hasPlans(entry)
+    const hadEnded = entry.state === 'ended'
     await looks.take(entry, {
       isWatched: () => isWatched(entry),
       isAsked: askers !== null,
     })
     if (gate.probeAt !== null && entry.state === 'active') wait(entry)
-    else if (askers !== null && hadPlans && hasPlans(entry)) comeBackAsPlanned(entry)
+    else if (askers !== null && hadEnded && entry.state === 'ended') comeBackAsPlanned(entry)
     else comeBack(entry, (now) => nextAt(entry, now))
     for (const done of askers ?? []) done()
   }
@@ -174,16 +174,10 @@ export function createPoller(
     return nextPollAt({ ...entry, confirming }, policy, { now, random })
   }
 
-  /** True while the looks at a job have fixed pauses: before an end is told, and after it. */
-  function hasPlans({ state, memory }: WatchedJob): boolean {
-    return state === 'ended' || memory.confirming > 0
-  }
-
-  /** A look that was asked for moves none of the planned ones. */
+  /** A look that was asked for moves none of those that are made after an end. */
   function comeBackAsPlanned(entry: WatchedJob): void {
-    const { state, dueAt, looksLeft } = entry
-    const isDone = state === 'ended' && looksLeft === 0
-    comeBack(entry, (now) => (isDone ? null : Math.max(now, dueAt)))
+    const { dueAt, looksLeft } = entry
+    comeBack(entry, (now) => (looksLeft === 0 ? null : Math.max(now, dueAt)))
   }
 
   /**
