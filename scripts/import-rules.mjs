@@ -2,9 +2,9 @@
 // test/architecture.test.ts holds the whole tree against it.
 import { posix } from 'node:path'
 
-const basics = ['core/', 'clock.ts', 'log.ts', 'ids.ts', 'request.ts']
+const basics = ['core/', 'clock.ts', 'log.ts', 'ids.ts', 'metrics.ts', 'request.ts']
 const interfaces = ['store/store.ts', 'upstream/upstream.ts', 'notify/format.ts', 'notify/send.ts']
-const daemonCommands = /^cli\/(run-app|commands\/(serve|demo))\.ts$/
+const appCommands = /^cli\/(run-app|commands\/(serve|demo|doctor))\.ts$/
 
 /**
  * The first row whose `files` fits a file rules it. `imports` are files and folders below src/,
@@ -16,6 +16,7 @@ const rows = [
   { files: /^core\//, imports: [], packages: [], node: false },
   { files: /^clock\.ts$/, imports: ['core/'], packages: [], node: false },
   { files: /^log\.ts$/, imports: [], packages: ['pino'], node: false },
+  { files: /^metrics\.ts$/, imports: ['core/'], packages: ['prom-client'], node: false },
   { files: /^(ids|version)\.ts$/, imports: [], packages: [], node: true },
   { files: /^request\.ts$/, imports: ['core/', 'clock.ts'], packages: ['undici'], node: true },
   {
@@ -46,8 +47,14 @@ const rows = [
     node: false,
   },
   {
+    files: /^gauges\.ts$/,
+    imports: [...basics, ...interfaces, 'gate.ts', 'feed.ts'],
+    packages: [],
+    node: true,
+  },
+  {
     files: /^http\//,
-    imports: ['core/', 'clock.ts', 'log.ts', 'store/store.ts', 'feed.ts'],
+    imports: ['core/', 'clock.ts', 'log.ts', 'metrics.ts', 'store/store.ts', 'feed.ts'],
     packages: ['fastify', 'zod'],
     node: true,
   },
@@ -58,8 +65,18 @@ const rows = [
     node: true,
   },
   {
-    files: daemonCommands,
-    imports: ['core/', 'app.ts', 'cli/', 'client/', 'config/', 'log.ts', 'simulator/'],
+    files: appCommands,
+    imports: [
+      'core/',
+      'app.ts',
+      'cli/',
+      'client/',
+      'config/',
+      'log.ts',
+      'simulator/',
+      'upstream/upstream.ts',
+      'version.ts',
+    ],
     packages: ['commander'],
     node: true,
   },

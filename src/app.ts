@@ -12,17 +12,21 @@ import { createDiscovery } from './discovery.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { DispatchTarget } from './dispatcher.ts'
 import { createFeed } from './feed.ts'
+import { connectGauges } from './gauges.ts'
 import { createGate } from './gate.ts'
 import { createAccess } from './http/auth.ts'
 import { createServer } from './http/server.ts'
 import { createLogger } from './log.ts'
 import type { Logger } from './log.ts'
 import { createLooks } from './looks.ts'
+import { createMetrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import { formats } from './notify/registry.ts'
 import { createSend } from './notify/send.ts'
 import { createPoller } from './poller.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
-import type { StoredEndpoint } from './store/store.ts'
+import type { PolledJob, Store, StoredEndpoint } from './store/store.ts'
+import { measured } from './upstream/measured.ts'
 import { upstreamKinds } from './upstream/registry.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { version } from './version.ts'
@@ -54,6 +58,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   const random = overrides.random ?? Math.random
   const log = overrides.log ?? createLogger(config.log.level)
   const now = () => clock.now()
+  const metrics = createMetrics({ version })
 
   const store = openSqliteStore({
     file: config.database,
@@ -61,63 +66,35 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     now,
   })
   const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
-  const upstreams = config.upstreams.map((upstream) => createUpstream(upstream, clock))
+  const surroundings = { store, clock, random, log, metrics }
+  const upstreams = createUpstreams(config, clock, metrics)
   const watched = upstreams.map((upstream, index) => {
     const settings = config.upstreams[index]
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
-    const { polling, lostAfter, stallAfter, downAfter, discover } = settings
-    const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
-    const gate = createGate(
-      { name: upstream.name, store, clock, random, log },
-      { concurrency, rate, downAfterMs: downAfter, probeMs: Math.max(intervalMs, maxIntervalMs) },
-    )
-    const looks = createLooks(
-      { store, upstream, gate, clock, log },
-      { lostAfterMs: lostAfter, stallAfterMs: stallAfter },
-    )
-    const poller = createPoller(
-      { store, upstream, looks, gate, clock, random, log },
-      { intervalMs, maxIntervalMs, concurrency },
-    )
-    const discovery = createDiscovery(
-      {
-        store,
-        upstream,
-        gate,
-        watch: (job) => {
-          poller.watch(job, { seenAlready: true })
-        },
-        clock,
-        random,
-        log,
-      },
-      { ...discoveryPolicy(settings), lostAfterMs: lostAfter, stallAfterMs: stallAfter },
-    )
-    return { upstream, gate, looks, poller, discovery: discover.enabled ? discovery : null }
+    return watchOver(upstream, settings, surroundings)
   })
   const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
   const dispatcher = createDispatcher(
-    {
-      store,
-      send: createSend({ dispatcher: deliveryAgent, clock, userAgent }),
-      clock,
-      random,
-      log,
-    },
+    { ...surroundings, send: createSend({ dispatcher: deliveryAgent, clock, userAgent }) },
     toTargets(config.endpoints, endpoints),
     { concurrency: config.delivery.concurrency, scheduleMs: config.delivery.retry },
   )
-  const feed = createFeed({ store, clock, random, log })
-  store.onCommit(() => {
+  const feed = createFeed(surroundings)
+  store.onCommit(({ types, durationMs }) => {
     dispatcher.wake()
     feed.wake()
+    metrics.commitDuration.observe(durationMs / 1000)
+    for (const type of types) metrics.events.inc({ type })
   })
+  const statuses = watched.map(({ upstream: { name }, status }) => ({ name, status }))
+  const { database } = config
+  connectGauges(metrics, { ...surroundings, upstreams: statuses, feed, database })
 
   let phase: 'new' | 'starting' | 'running' | 'stopping' = 'new'
   const server: FastifyInstance = await createServer({
     store,
     feed,
-    upstreams: watched.map(({ upstream, gate, looks, poller }) => ({
+    upstreams: watched.map(({ upstream, poller, status }) => ({
       name: upstream.name,
       kind: upstream.kind,
       root: upstream.root,
@@ -130,11 +107,12 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       },
       pollNow: (job) => poller.pollNow(job),
       statusOf: (jobId) => poller.statusOf(jobId),
-      status: () => ({ ...gate.status(), ...upstream.status(), jobs: looks.activeCount }),
+      status,
     })),
     access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
     clock,
     log,
+    metrics,
     maxStreams: config.feed.maxStreams,
     notReady: () => (phase === 'running' ? [] : [`the daemon is ${phase}`]),
   })
@@ -193,21 +171,53 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   }
 }
 
-/** A round may take up half of what the upstream lets through until the next one. */
-function discoveryPolicy({ polling, discover }: UpstreamConfig) {
-  const intervalMs = discover.interval
-  const half = Math.floor((polling.rate * intervalMs) / 2000)
-  return {
-    intervalMs,
-    match: discover.match,
-    concurrency: Math.max(1, polling.concurrency >> 1),
-    looksPerRound: Math.min(Math.max(half, 10), 1000),
+/** Everything that watches one upstream. */
+function watchOver(
+  upstream: Upstream,
+  settings: UpstreamConfig,
+  surroundings: { store: Store; clock: Clock; random: Random; log: Logger; metrics: Metrics },
+) {
+  const { polling, discover, downAfter: downAfterMs } = settings
+  const { interval: intervalMs, maxInterval: maxIntervalMs, concurrency, rate } = polling
+  const life = { lostAfterMs: settings.lostAfter, stallAfterMs: settings.stallAfter }
+
+  const gate = createGate(
+    { upstream, ...surroundings },
+    { concurrency, rate, downAfterMs, intervalMs, maxIntervalMs },
+  )
+  const looks = createLooks({ upstream, gate, ...surroundings }, life)
+  const pace = { intervalMs, maxIntervalMs, concurrency }
+  const poller = createPoller({ upstream, looks, gate, ...surroundings }, pace)
+  const watch = (job: PolledJob): void => {
+    poller.watch(job, { seenAlready: true })
   }
+  const discovery = createDiscovery(
+    { upstream, gate, watch, ...surroundings },
+    {
+      ...life,
+      intervalMs: discover.interval,
+      match: discover.match,
+      concurrency: Math.max(1, concurrency >> 1),
+      // At most half of what the upstream lets through until the next round.
+      looksPerRound: Math.min(Math.max(10, Math.floor((rate * discover.interval) / 2000)), 1000),
+    },
+  )
+  const status = () => ({ ...gate.status(), ...upstream.status(), jobs: looks.activeCount })
+  return { upstream, gate, poller, discovery: discover.enabled ? discovery : null, status }
 }
 
-function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {
+/** The upstreams of a configuration; with these alone they can be asked without a daemon. */
+export function createUpstreams(
+  { upstreams }: Pick<Config, 'upstreams'>,
+  clock: Clock = systemClock,
+  metrics?: Metrics,
+): Upstream[] {
+  return upstreams.map((upstream) => createUpstream(upstream, clock, metrics))
+}
+
+function createUpstream(config: UpstreamConfig, clock: Clock, metrics?: Metrics): Upstream {
   const { name, kind, root, auth, polling, tls } = config
-  return upstreamKinds[kind](
+  const upstream = upstreamKinds[kind](
     {
       name,
       root,
@@ -218,8 +228,13 @@ function createUpstream(config: UpstreamConfig, clock: Clock): Upstream {
       concurrency: polling.concurrency,
       tls,
     },
-    { clock, userAgent },
+    {
+      clock,
+      userAgent,
+      onTokenRequest: (result) => metrics?.tokenRenewals.inc({ upstream: name, result }),
+    },
   )
+  return metrics === undefined ? upstream : measured(upstream, metrics)
 }
 
 function toCredentials(auth: UpstreamConfig['auth']) {
@@ -258,6 +273,7 @@ function toTargets(
         pausedUntil: row.pausedUntil,
         name: endpoint.name,
         format: formats[endpoint.format],
+        formatName: endpoint.format,
         url: endpoint.url,
         headers: endpoint.headers,
         secrets: secret === undefined ? [] : [secret],

@@ -20,3 +20,10 @@ export const systemClock: Clock = {
     }
   },
 }
+
+/** Lets others have the event loop before the work goes on. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

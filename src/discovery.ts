@@ -1,3 +1,4 @@
+import { nextTurn } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { advance } from './core/advance.ts'
 import type { LifePolicy } from './core/advance.ts'
@@ -242,10 +243,4 @@ function isAboutUpstream({ failure }: Failed): boolean {
 function fit(patterns: readonly RegExp[], text: string | null): boolean | null {
   if (patterns.some((pattern) => pattern.test(text ?? ''))) return true
   return text === null ? null : false
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

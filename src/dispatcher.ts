@@ -4,6 +4,7 @@ import { afterAttempt } from './core/delivery.ts'
 import type { RetryPolicy } from './core/delivery.ts'
 import type { Random } from './core/backoff.ts'
 import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { Send, Target } from './notify/send.ts'
 import type { Delivery, Store } from './store/store.ts'
 
@@ -13,6 +14,7 @@ export interface DispatcherDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics: Metrics
 }
 
 export interface DispatchPolicy extends RetryPolicy {
@@ -24,6 +26,7 @@ export interface DispatchPolicy extends RetryPolicy {
 export interface DispatchTarget extends Target {
   readonly endpointId: number
   readonly pausedUntil: number | null
+  readonly formatName: string
 }
 
 /** Sends what is due to the endpoints. */
@@ -63,11 +66,11 @@ export function createDispatcher(
 }
 
 function createLane(
-  { store, send, clock, random, log }: DispatcherDeps,
+  { store, send, clock, random, log, metrics }: DispatcherDeps,
   target: DispatchTarget,
   policy: DispatchPolicy,
 ) {
-  const { endpointId, name } = target
+  const { endpointId, name, formatName: format } = target
   const queue = new PQueue({ concurrency: policy.concurrency })
   const inFlight = new Set<number>()
   let pausedUntil = target.pausedUntil ?? 0
@@ -76,6 +79,8 @@ function createLane(
   let isWoken = false
   const stopping = new AbortController()
   const isStopped = (): boolean => stopping.signal.aborted
+  // A rate can only be told of what has been there before it grew.
+  for (const result of ['delivered', 'failed']) metrics.deliveries.inc({ format, result }, 0)
 
   /** Starts what is due; a call during a round makes for another one after it. */
   function pump(): void {
@@ -156,7 +161,10 @@ function createLane(
       },
       'delivery.attempted',
     )
+    metrics.deliveryAttempts.inc({ format, result: error ?? 'delivered' })
+    metrics.deliveryDuration.observe({ format }, durationMs / 1000)
     await store.recordAttempt({ deliveryId, endpointId, result, after, now })
+    if (after.state !== 'pending') metrics.deliveries.inc({ format, result: after.state })
   }
 
   return {

@@ -1,3 +1,4 @@
+import { nextTurn } from './clock.ts'
 import type { Clock, Cancel } from './clock.ts'
 import type { Random } from './core/backoff.ts'
 import { positionId, resolveCursor } from './core/cursor.ts'
@@ -7,6 +8,7 @@ import { compileFilter } from './core/plan.ts'
 import type { EventFilter, EventMatcher } from './core/plan.ts'
 import { FrameRing } from './frame-ring.ts'
 import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { EventPage, Store } from './store/store.ts'
 
 /**
@@ -40,15 +42,21 @@ export interface FeedDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics: Metrics
 }
+
+/** Says that a reader's connection is gone: its own doing, unless it took nothing for too long. */
+export type Leave = (reason?: 'left' | 'stalled') => void
 
 /** The Server-Sent Events view of the log (contract, section 7). */
 export interface Feed {
   /** Opens a stream; call the answer when the connection is gone. */
-  open(request: FeedRequest, sink: FeedSink): Promise<() => void>
+  open(request: FeedRequest, sink: FeedSink): Promise<Leave>
   /** Says that there may be new events. A hint: they are found without it, a little later. */
   wake(): void
   readonly isClosing: boolean
+  /** How many streams are open. */
+  readonly readerCount: number
   /** Says goodbye on every stream and ends it on a whole frame. */
   close(): void
 }
@@ -62,6 +70,9 @@ const readersPerSlice = 500
 const bookmarkSeconds = 15
 const maxAgeMs = 12 * 3_600_000
 const maxAskedLength = 64
+
+/** Why a stream ended. */
+type Ending = 'left' | 'stalled' | 'expired' | 'stopping' | 'failed'
 
 interface Reader {
   readonly sink: FeedSink
@@ -81,7 +92,7 @@ interface Reader {
  * were serialised once, the others from the database in pages, as their sockets drain: a slow
  * reader is late, costs no memory, and loses nothing.
  */
-export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
+export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Feed {
   const readers = new Set<Reader>()
   const ring = new FrameRing({ maxFrames: maxRingFrames, maxBytes: maxRingBytes })
   let epochs: readonly Epoch[] = []
@@ -140,7 +151,8 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
     writeFromStore(reader)
       .catch((error: unknown) => {
         log.error({ err: error }, 'feed.read_failed')
-        drop(reader)
+        remove(reader, 'failed')
+        reader.sink.destroy()
       })
       .finally(() => {
         reader.isBusy = false
@@ -184,15 +196,15 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
     if (first === undefined) return
     const isFlowing = reader.sink.write(frames.length === 1 ? first : Buffer.concat(frames))
     reader.isBlocked = !isFlowing
+    metrics.sseEventsSent.inc(frames.length)
   }
 
-  function drop(reader: Reader): void {
-    readers.delete(reader)
-    reader.sink.destroy()
+  function remove(reader: Reader, reason: Ending): void {
+    if (readers.delete(reader)) metrics.sseDisconnects.inc({ reason })
   }
 
-  function finish(reader: Reader): void {
-    readers.delete(reader)
+  function finish(reader: Reader, reason: Ending): void {
+    remove(reader, reason)
     reader.sink.end()
   }
 
@@ -201,7 +213,7 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
     tick += 1
     const now = clock.now()
     for (const reader of readers) {
-      if (now >= reader.endsAt) finish(reader)
+      if (now >= reader.endsAt) finish(reader, 'expired')
       else if (!reader.isBlocked && (tick - reader.openedTick) % bookmarkSeconds === 0) {
         writeControl(reader, 'feed.bookmark', { seq: reader.cursor })
       }
@@ -249,6 +261,7 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
         controlFrame('feed.hello', id, { epoch, newest: oldest === null ? 0 : newest, oldest }),
       )
       if (gap) {
+        metrics.sseResets.inc()
         const notice = { asked: asked.slice(0, maxAskedLength), oldest, newest }
         sink.write(controlFrame('feed.gap', id, notice))
       }
@@ -261,13 +274,16 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
       // Serves this reader, and takes in what was committed since the bounds were read.
       serve(reader)
       wake()
-      return () => {
-        readers.delete(reader)
+      return (reason = 'left') => {
+        remove(reader, reason)
       }
     },
     wake,
     get isClosing() {
       return isClosing
+    },
+    get readerCount() {
+      return readers.size
     },
     close() {
       isClosing = true
@@ -275,14 +291,8 @@ export function createFeed({ store, clock, random, log }: FeedDeps): Feed {
       for (const reader of readers) {
         const { cursor } = reader
         reader.sink.write(controlFrame('feed.bye', positionId(cursor, { epochs }), { seq: cursor }))
-        finish(reader)
+        finish(reader, 'stopping')
       }
     },
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue'
 import type { Cancel, Clock } from './clock.ts'
-import { jitter } from './core/backoff.ts'
+import { exponential, jitter } from './core/backoff.ts'
 import type { Random } from './core/backoff.ts'
 import { afterSignal, healthOf } from './core/health.ts'
 import type { Health, Signal } from './core/health.ts'
@@ -9,6 +9,7 @@ import { healthStateOf, signalOf, upstreamDraft, upstreamStateOf } from './core/
 import type { UpstreamState } from './core/upstream-state.ts'
 import type { Logger } from './log.ts'
 import type { Store } from './store/store.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 export interface GatePolicy {
   /** Requests in flight, at most. */
@@ -17,12 +18,14 @@ export interface GatePolicy {
   readonly rate: number
   /** No usable answer for so long makes an upstream count as down. */
   readonly downAfterMs: number
-  /** The pause between two probes of an upstream that is down. */
-  readonly probeMs: number
+  /** Probes of an upstream that is down begin with this pause, */
+  readonly intervalMs: number
+  /** which doubles up to this one. */
+  readonly maxIntervalMs: number
 }
 
 export interface GateDeps {
-  readonly name: string
+  readonly upstream: Pick<Upstream, 'name' | 'retryToken'>
   readonly store: Pick<Store, 'findUpstream' | 'commitUpstream'>
   readonly clock: Clock
   readonly random: Random
@@ -73,9 +76,10 @@ const deniedProbeMs = 300_000
 const priorities: Readonly<Record<Urgency, number>> = { asked: 2, watched: 1, discovery: 0 }
 
 export function createGate(
-  { name, store, clock, random, log }: GateDeps,
-  { concurrency, rate, downAfterMs, probeMs }: GatePolicy,
+  { upstream, store, clock, random, log }: GateDeps,
+  { concurrency, rate, downAfterMs, intervalMs, maxIntervalMs }: GatePolicy,
 ): Gate {
+  const { name } = upstream
   const thresholds = {
     failing: { count: failuresToBeDown, afterMs: downAfterMs },
     off: { refusals: refusalsToDeny, afterMs: Infinity },
@@ -89,6 +93,7 @@ export function createGate(
   let lastSuccessAt: number | null = null
   let lastError: string | null = null
   let probeAt: number | null = null
+  let probes = 0
   let pausedUntil = 0
   let cancelPause: Cancel = () => undefined
   /** What ends the waiting of those whose turn has not come. */
@@ -97,13 +102,18 @@ export function createGate(
   function note(signal: Signal, now: number): Promise<void> {
     const before = health.state
     health = afterSignal(health, signal, now, thresholds)
-    if (health.state === 'ok') probeAt = null
-    else if (health.state !== before) probeAt = nextProbeAt(now)
+    if (health.state !== before) {
+      probes = 0
+      probeAt = health.state === 'ok' ? null : nextProbeAt(now)
+    }
     return told === upstreamStateOf(health.state) ? settled : (writing ??= tell())
   }
 
   function nextProbeAt(now: number): number {
-    return now + (health.state === 'off' ? deniedProbeMs : jitter(probeMs, 0.1, random))
+    if (health.state === 'off') return now + deniedProbeMs
+    probes += 1
+    const pause = exponential(probes, intervalMs, Math.max(intervalMs, maxIntervalMs))
+    return now + jitter(pause, 0.1, random)
   }
 
   /** Writes what has changed, and what changes meanwhile; a failed write is made up for at the next look. */
@@ -170,6 +180,8 @@ export function createGate(
       if (probeAt === null) return true
       if (now < probeAt) return false
       probeAt = nextProbeAt(now)
+      // How often may be asked is decided here: a pause of the token's own must not add to it.
+      upstream.retryToken()
       return true
     },
     get probeAt() {

@@ -1,3 +1,4 @@
+import { nextTurn } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { jitter } from './core/backoff.ts'
 import type { Random } from './core/backoff.ts'
@@ -8,6 +9,7 @@ import type { PollPolicy } from './core/schedule.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
 import type { Looks } from './looks.ts'
+import type { Metrics } from './metrics.ts'
 import type { PolledJob, Store } from './store/store.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { watchedJob } from './watched-job.ts'
@@ -26,6 +28,7 @@ export interface PollerDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics: Metrics
 }
 
 /** What is known of a job's polling; all of it is forgotten when the process ends. */
@@ -72,7 +75,7 @@ interface Turn {
  * it. While the gate is shut the jobs' times still come round, and are passed over.
  */
 export function createPoller(
-  { store, upstream, looks, gate, clock, random, log }: PollerDeps,
+  { store, upstream, looks, gate, clock, random, log, metrics }: PollerDeps,
   policy: PollingPolicy,
 ): Poller {
   const entries = new Map<number, WatchedJob>()
@@ -143,11 +146,16 @@ export function createPoller(
       await passOver(entry)
       return
     }
+    // A probe may come early, and who asks does not wait for the job's time.
+    if (askers === null && !isProbe) {
+      const lagMs = Math.max(0, clock.now() - entry.dueAt)
+      metrics.pollLag.observe({ upstream: upstream.name }, lagMs / 1000)
+    }
     const retryAfterMs = await looks.take(entry, () => isWatched(entry))
-    comeBack(entry, (now) => {
-      const { confirming } = entry.memory
-      return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
-    })
+    // While the upstream is away its probes are spread by the gate, and not by a job's own failures:
+    // when it is back every job shall be looked at soon.
+    if (gate.probeAt !== null && entry.state === 'active') wait(entry)
+    else comeBack(entry, (now) => nextAt(entry, now, retryAfterMs))
     for (const done of askers ?? []) done()
   }
 
@@ -155,6 +163,11 @@ export function createPoller(
   async function passOver(entry: WatchedJob): Promise<void> {
     if (!looks.isPatient(entry)) await looks.judge(entry)
     wait(entry)
+  }
+
+  function nextAt(entry: WatchedJob, now: number, retryAfterMs: number | null): number | null {
+    const { confirming } = entry.memory
+    return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
   }
 
   function wait(entry: WatchedJob): void {
@@ -268,11 +281,4 @@ export function createPoller(
       await gate.stop()
     },
   }
-}
-
-/** Lets others have the event loop between pages. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

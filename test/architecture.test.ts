@@ -28,6 +28,8 @@ test.each([
   ['core/diff.ts', 'zod'],
   ['poller.ts', './store/sqlite/store.ts'],
   ['poller.ts', './config/load.ts'],
+  ['metrics.ts', './store/store.ts'],
+  ['poller.ts', 'prom-client'],
   ['store/sqlite/store.ts', '../../upstream/upstream.ts'],
   ['notify/send.ts', '../store/store.ts'],
   ['http/routes/jobs.ts', '../../store/sqlite/jobs.ts'],

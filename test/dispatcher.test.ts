@@ -5,10 +5,12 @@ import type { EventDraft } from '../src/core/event.ts'
 import { Secret } from '../src/core/secret.ts'
 import { createDispatcher } from '../src/dispatcher.ts'
 import { createLogger } from '../src/log.ts'
+import { createMetrics } from '../src/metrics.ts'
 import type { Send } from '../src/notify/send.ts'
 import { webhook } from '../src/notify/webhook.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
 import { temporaryFolder } from './helpers/daemon.ts'
+import { valueOf } from './helpers/exposition.ts'
 import { FakeClock, settle } from './helpers/fake-clock.ts'
 
 const minute = 60_000
@@ -48,6 +50,7 @@ async function ground(names: readonly string[] = ['ops'], concurrency = 8) {
   const file = join(folder.path, 'test.db')
   const clock = new FakeClock()
   let store = openSqliteStore({ file, overtakeMs: 5 * minute, now: () => clock.now() })
+  const metrics = createMetrics({ version: '1.2.3' })
   const sent: Sent[] = []
   let answer: (sent: Sent) => AttemptResult | Promise<AttemptResult> = () => taken
   const send: Send = async (event, target) => {
@@ -67,12 +70,13 @@ async function ground(names: readonly string[] = ['ops'], concurrency = 8) {
       clock.now(),
     )
     const dispatcher = createDispatcher(
-      { store, send, clock, random: () => 0.5, log: createLogger('silent') },
+      { store, send, clock, random: () => 0.5, log: createLogger('silent'), metrics },
       endpoints.map(({ id, name, pausedUntil }) => ({
         endpointId: id,
         pausedUntil,
         name,
         format: webhook,
+        formatName: 'webhook',
         url: new Secret('http://receiver.invalid/'),
         headers: {},
         secrets: [],
@@ -89,6 +93,7 @@ async function ground(names: readonly string[] = ['ops'], concurrency = 8) {
   return {
     clock,
     sent,
+    metrics,
     store: () => store,
     set answer(next: typeof answer) {
       answer = next
@@ -136,6 +141,25 @@ test('a refused delivery is tried again after each pause of the schedule, then g
   expect(offsets).toEqual([0, 5000, 35_000, 155_000, 755_000])
   await at.clock.advance(600 * minute)
   expect(at.sent).toHaveLength(5)
+})
+
+test('attempts and the ends of deliveries are counted', async () => {
+  await using at = await ground()
+  const value = async (name: string, result?: string) =>
+    valueOf(await at.metrics.text(), name, { format: 'webhook', ...(result && { result }) })
+  expect(await value('jobwatch_deliveries_total', 'delivered')).toBe(0)
+  expect(await value('jobwatch_deliveries_total', 'failed')).toBe(0)
+  at.answer = () => refused
+  await at.register('j1')
+  expect(await value('jobwatch_deliveries_total', 'failed')).toBe(0)
+  await at.clock.advance(60 * minute)
+  at.answer = () => taken
+  await at.register('j2')
+  expect(await value('jobwatch_delivery_attempts_total', 'status')).toBe(5)
+  expect(await value('jobwatch_delivery_attempts_total', 'delivered')).toBe(1)
+  expect(await value('jobwatch_deliveries_total', 'failed')).toBe(1)
+  expect(await value('jobwatch_deliveries_total', 'delivered')).toBe(1)
+  expect(await value('jobwatch_delivery_duration_seconds_count')).toBe(6)
 })
 
 test('an event waits for the earlier one of its job, other jobs do not', async () => {

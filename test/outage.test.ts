@@ -69,6 +69,20 @@ describe('an upstream that is away', () => {
     }
   })
 
+  test('is soon asked again when it has just gone down, and ever less often after that', async () => {
+    await using at = await watching()
+    await watchMany(at, 50)
+    at.upstream.look = () => failing('transient')
+    while (at.gate.status().state === 'up') await at.clock.advance(100)
+    const pauses: number[] = []
+    for (let probe = 0; probe < 5; probe += 1) {
+      pauses.push((at.gate.probeAt ?? 0) - at.clock.now())
+      expect(await askedIn(at, pauses.at(-1) ?? 0)).toBe(1)
+    }
+    expect(pauses[0]).toBeLessThanOrEqual(5000)
+    expect(pauses.slice(1)).toEqual([10_000, 20_000, 20_000, 20_000])
+  })
+
   test('is asked by another job when the one that probed was stopped', async () => {
     await using at = await watching()
     const [first, second] = await watchMany(at, 2)
@@ -132,7 +146,10 @@ describe('an upstream that refuses', () => {
       reason: 'You do not have permissions',
     })
     expect(more).toEqual([])
+    at.upstream.tokenRetries = 0
     expect(await askedIn(at, 60 * minute)).toBe(12)
+    // Each probe may ask for a token, whatever pause the failures before have led to.
+    expect(at.upstream.tokenRetries).toBe(12)
     at.upstream.look = () => running('b')
     await at.clock.advance(6 * minute)
     expect((await at.upstreamEvents()).map(({ type }) => type)).toEqual([

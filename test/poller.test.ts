@@ -25,6 +25,22 @@ test('pauses stretch from interval to maxInterval while nothing changes, and shr
   expect(pauseBefore()).toBe(5000)
 })
 
+test('how late a look begins is measured, but not for one that is asked for', async () => {
+  await using at = await watching()
+  const job = await at.watch('j1')
+  expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(1)
+  expect(await at.metric('jobwatch_poll_lag_seconds_sum')).toBe(0)
+  // It was due after five seconds.
+  at.clock.jump(8000)
+  await at.clock.advance(0)
+  expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(2)
+  expect(await at.metric('jobwatch_poll_lag_seconds_sum')).toBe(3)
+  at.clock.jump(1000)
+  await at.poller.pollNow(job)
+  expect(at.upstream.asked).toHaveLength(3)
+  expect(await at.metric('jobwatch_poll_lag_seconds_count')).toBe(2)
+})
+
 test('a look that changed nothing writes nothing', async () => {
   await using at = await watching()
   const job = await at.watch('j1')

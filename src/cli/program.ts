@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { version } from '../version.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDemoCommand } from './commands/demo.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addFollowCommand } from './commands/follow.ts'
 import { addJobCommand } from './commands/job.ts'
 import { addJobsCommand } from './commands/jobs.ts'
@@ -22,6 +23,7 @@ export function createProgram(io: DaemonIo): Command {
     })
   addServeCommand(program, io)
   addDemoCommand(program, io)
+  addDoctorCommand(program, io)
   addConfigCommand(program, io)
   addWatchCommand(program, io)
   addJobsCommand(program, io)

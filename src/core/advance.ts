@@ -75,7 +75,13 @@ function afterLook(
     case 'missing':
       return afterMiss(job, memory, now, lostAfterMs)
     case 'failed':
-      return job.state === 'ended' ? oneLookLess(job, memory) : { job, memory, drafts: [] }
+      if (job.state === 'ended') return oneLookLess(job, memory)
+      // A job is lost after a time of nothing but misses.
+      return {
+        job,
+        memory: memory.misses === null ? memory : { ...memory, misses: null },
+        drafts: [],
+      }
   }
 }
 
@@ -126,10 +132,15 @@ function isUnfinished({ endedAt, stages }: Snapshot): boolean {
   return endedAt === null || (stages ?? []).some(({ state }) => state === 'running')
 }
 
+/** The same moment may be told in seconds once and in milliseconds then. */
+const sameStartMs = 1000
+
 /** Seen for the first time, or the id came back with a new start time. */
 function isAnotherRun(job: Job, { startedAt }: Snapshot): boolean {
   if (job.status === null) return true
-  return job.startedAt !== null && startedAt !== null && startedAt !== job.startedAt
+  // What has only been submitted may still be given its start.
+  if (job.status === 'SUBMITTED' || job.startedAt === null || startedAt === null) return false
+  return Math.abs(startedAt - job.startedAt) >= sameStartMs
 }
 
 function freshSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'memory'> {
@@ -144,17 +155,15 @@ function freshSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'm
     },
     snapshot,
   )
-  return { job: seen, drafts: [statusDraft(job, seen)] }
+  return { job: seen, drafts: [statusDraft(job, seen, job.status !== null)] }
 }
 
 function nextSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'memory'> {
-  // While UNAVAILABLE the upstream cannot tell: what a reduced document leaves out is kept.
-  const tellsStages = snapshot.stages !== null && snapshot.status !== 'UNAVAILABLE'
-  const { stages, changes } = tellsStages
-    ? diffStages(job.stages, snapshot.stages, now)
-    : { stages: job.stages, changes: [] }
-  const { furtherStages } = tellsStages ? snapshot : job
-  const messages = snapshot.messages ?? job.messages
+  const told = toldStages(job, snapshot)
+  const { stages, changes } =
+    told === null ? { stages: job.stages, changes: [] } : diffStages(job.stages, told, now)
+  const { furtherStages } = told === null ? job : snapshot
+  const messages = toldMessages(snapshot) ?? job.messages
   const added = addedMessages(job.messages, messages)
 
   const seen = settled({ ...withFacts(job, snapshot), stages, furtherStages, messages }, snapshot)
@@ -169,9 +178,22 @@ function nextSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'me
       },
     })
   }
-  if (isNewStatus(job, seen)) drafts.push(statusDraft(job, seen))
+  if (isNewStatus(job, seen)) drafts.push(statusDraft(job, seen, runsAgain(job, seen)))
   if (drafts.length > 0) return { job: seen, drafts }
   return { job: isSameJob(job, seen) ? job : { ...seen, polledAt: now }, drafts }
+}
+
+/** The stages a look tells, or null: while UNAVAILABLE the upstream cannot tell any. */
+function toldStages(job: Job, { stages, stagesOf, status }: Snapshot): Snapshot['stages'] {
+  if (stages === null || status === 'UNAVAILABLE') return null
+  // What a result lists takes none of those away that the progress had.
+  const names = new Set(stages.map(({ name }) => name))
+  const takesAway = job.stages.some(({ name }) => !names.has(name))
+  return stagesOf === 'result' && takesAway ? null : stages
+}
+
+function toldMessages({ messages, status }: Snapshot): Snapshot['messages'] {
+  return status === 'UNAVAILABLE' && messages?.length === 0 ? null : messages
 }
 
 function afterMiss(job: Job, memory: Memory, now: number, lostAfterMs: number): Advance {
@@ -244,14 +266,17 @@ export function judgedFrom(job: Job, { stallAfterMs }: LifePolicy): number {
   return Math.min(stallAt, overdueAt)
 }
 
+function runsAgain(before: Job, after: Job): boolean {
+  return isEnd(before.status) && !isEnd(after.status)
+}
+
 function isNewStatus(before: Job, after: Job): boolean {
   if (before.status !== after.status) return true
   // Another end, though it has the same word: what Esri calls COMPLETED may be a failure.
   if (isEnd(before.status) && before.outcome !== after.outcome) return true
-  return (
-    after.status === 'OTHER' &&
-    stateWord(before.rawStatus ?? '') !== stateWord(after.rawStatus ?? '')
-  )
+  // Words that are one status here are two to Esri: a FAILED that turns out to be TIMED OUT.
+  const hasSeveralWords = after.status === 'OTHER' || isEnd(after.status)
+  return hasSeveralWords && stateWord(before.rawStatus ?? '') !== stateWord(after.rawStatus ?? '')
 }
 
 function isSameJob(a: Job, b: Job): boolean {

@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly updatedAt: number | null
   /** In listed order; null when the document says nothing about stages. */
   readonly stages: readonly SeenStage[] | null
+  /** Where the stages stand in the document. */
+  readonly stagesOf: 'progress' | 'result'
   /** Stages beyond those, of which there are too many to tell each. */
   readonly furtherStages: Progress
   /** Null when the document has no messages field. */

@@ -35,18 +35,15 @@ export function settled(job: Job, { result }: Snapshot): Job {
 }
 
 /** The one status event of a look; `job` is as it is after it. */
-export function statusDraft(before: Job, job: Job): EventDraft {
+export function statusDraft(before: Job, job: Job, isReopened: boolean): EventDraft {
   const to = job.status ?? 'OTHER'
   return {
-    type: statusType(before, job),
+    type: isReopened ? 'job.reopened' : statusType(job),
     change: { kind: 'status', from: before.status, to, rawTo: job.rawStatus ?? '' },
   }
 }
 
-function statusType(before: Job, job: Job): EventType {
-  const isNewRun = before.startedAt !== null && before.startedAt !== job.startedAt
-  const runsAgain = isEnd(before.status) && !isEnd(job.status)
-  if (before.status !== null && (isNewRun || runsAgain)) return 'job.reopened'
+function statusType(job: Job): EventType {
   switch (job.status) {
     case 'SUBMITTED':
       return 'job.submitted'

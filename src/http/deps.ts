@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Feed } from '../feed.ts'
 import type { Logger } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import type { PolledJob, Store } from '../store/store.ts'
 import type { UpstreamState } from '../core/upstream-state.ts'
 import type { Access } from './auth.ts'
@@ -41,6 +42,7 @@ export interface ApiDeps {
   readonly access: Access
   readonly clock: Clock
   readonly log: Logger
+  readonly metrics: Metrics
   readonly maxStreams: number
   /** What is not well; empty when the daemon is ready. */
   readonly notReady: () => readonly string[]

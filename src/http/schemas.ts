@@ -120,6 +120,11 @@ const limit = z.coerce
   .max(1000, 'must be from 1 to 1000')
   .default(100)
 
+const page = { limit, cursor: z.string().max(200).optional() }
+
+/** Query of a list without filters. */
+export const ListAll = z.strictObject(page)
+
 /** Query of `GET /v1/jobs`. */
 export const ListJobs = z.strictObject({
   state: z.enum(jobStates).optional(),
@@ -127,8 +132,7 @@ export const ListJobs = z.strictObject({
   upstream: z.string().optional(),
   tag: z.string().optional(),
   q: z.string().max(200).optional(),
-  limit,
-  cursor: z.string().max(200).optional(),
+  ...page,
 })
 
 /** Path and query of the calls on one job. */

@@ -8,8 +8,9 @@ import { HttpProblem, problemBody } from './problem.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { metricsRoute } from './routes/metrics.ts'
 import { pageRoute } from './routes/page.ts'
-import { streamRoute } from './routes/stream.ts'
+import { streamPath, streamRoute } from './routes/stream.ts'
 import { upstreamRoutes } from './routes/upstreams.ts'
 
 declare module 'fastify' {
@@ -25,12 +26,14 @@ declare module 'fastify' {
 
 const maxBodyBytes = 1_048_576
 const requestTimeoutMs = 30_000
+/** Methods with a time of their own; nobody should be able to fill the memory with odd ones. */
+const timedMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const problemType = 'application/problem+json; charset=utf-8'
 const securityHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
 /** The HTTP server, not yet listening. */
 export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
-  const { access, feed, log } = deps
+  const { access, feed, log, metrics } = deps
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -77,6 +80,16 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     const { statusCode, elapsedTime } = reply
     const durationMs = Math.round(elapsedTime)
     log.debug({ method, route: routeOptions.url, status: statusCode, durationMs }, 'http.answered')
+    if (routeOptions.url !== streamPath) {
+      metrics.httpDuration.observe(
+        {
+          method: timedMethods.has(method) ? method : 'other',
+          route: routeOptions.url ?? 'none',
+          status: statusCode,
+        },
+        elapsedTime / 1000,
+      )
+    }
     done()
   })
   app.setErrorHandler(answerError)
@@ -96,6 +109,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   streamRoute(app, deps)
   upstreamRoutes(app, deps)
   healthRoutes(app, deps)
+  metricsRoute(app, deps)
   pageRoute(app)
   for (const method of allMethods) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
@@ -118,6 +132,9 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   function answerError(error: unknown, _: FastifyRequest, reply: FastifyReply): FastifyReply {
     const problem = toProblem(error)
     if (problem.status >= 500) log.error({ err: error }, 'http.failed')
+    if (problem.status === 401 || problem.status === 403) {
+      metrics.authFailures.inc({ reason: problem.code })
+    }
     return reply
       .code(problem.status)
       .headers(problem.headers)

@@ -59,12 +59,22 @@ export interface Store {
   nextDueAt(query: { endpointId: number; after: number }): Promise<number | null>
   /** Writes an attempt down, with what follows for the delivery, its job's next one and the endpoint. */
   recordAttempt(record: AttemptRecord): Promise<void>
+  /** What is pending, of all endpoints. */
+  readBacklog(query: { maxCounted: number }): Promise<Backlog>
 
   /** Calls back after each commit that wrote events. A hint: it may be lost with the process. */
-  onCommit(listener: () => void): void
+  onCommit(listener: (commit: Commit) => void): void
   /** Rejects when the store cannot write. */
   checkWritable(): Promise<void>
   close(): Promise<void>
+}
+
+/** A commit that wrote events. */
+export interface Commit {
+  /** The types of its events, in order of seq. */
+  readonly types: readonly string[]
+  /** The whole transaction, its sync to disk included. */
+  readonly durationMs: number
 }
 
 export interface Registration extends JobKey, JobSettings {}
@@ -181,4 +191,11 @@ export interface AttemptRecord {
   readonly result: AttemptResult
   readonly after: AfterAttempt
   readonly now: number
+}
+
+export interface Backlog {
+  /** Pending deliveries, counted no further than was asked. */
+  readonly pending: number
+  /** When the oldest of them was made, epoch ms; null when there is none. */
+  readonly oldestAt: number | null
 }

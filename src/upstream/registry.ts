@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Agent } from 'undici'
-import type { Clock } from '../clock.ts'
+import { UsageError } from '../core/errors.ts'
 import { createEnterpriseAdmin } from './enterprise-admin/client.ts'
 import type { EnterpriseAdminOptions } from './enterprise-admin/client.ts'
 import type { Upstream } from './upstream.ts'
@@ -19,19 +19,19 @@ export interface UpstreamSettings {
 
 type CreateUpstream = (
   settings: UpstreamSettings,
-  surroundings: { clock: Clock; userAgent: string },
+  surroundings: Pick<EnterpriseAdminOptions, 'clock' | 'userAgent' | 'onTokenRequest'>,
 ) => Upstream
 
 /** One line per kind of upstream. */
 export const upstreamKinds = {
-  'enterprise-admin': (settings, { clock, userAgent }) =>
-    createEnterpriseAdmin({ ...settings, clock, userAgent, dispatcher: createAgent(settings) }),
+  'enterprise-admin': (settings, surroundings) =>
+    createEnterpriseAdmin({ ...settings, ...surroundings, dispatcher: createAgent(settings) }),
 } satisfies Record<string, CreateUpstream>
 
 export type UpstreamKind = keyof typeof upstreamKinds
 
 /** As many connections as requests may be in flight, and one for the token. */
-function createAgent({ concurrency, timeoutMs, tls }: UpstreamSettings): Agent {
+function createAgent({ name, concurrency, timeoutMs, tls }: UpstreamSettings): Agent {
   return new Agent({
     connections: concurrency + 1,
     pipelining: 1,
@@ -40,7 +40,24 @@ function createAgent({ concurrency, timeoutMs, tls }: UpstreamSettings): Agent {
     connect: {
       timeout: timeoutMs,
       rejectUnauthorized: tls.rejectUnauthorized,
-      ...(tls.ca !== undefined && { ca: readFileSync(tls.ca, 'utf8') }),
+      ...(tls.ca !== undefined && { ca: readAuthority(name, tls.ca) }),
     },
   })
+}
+
+function readAuthority(upstream: string, file: string): string {
+  const setting = `tls.ca of the upstream ${upstream}`
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new UsageError('config_unreadable', `${setting} cannot be read: ${reason}`)
+  }
+  // With anything else nobody would be trusted, and nothing would say why.
+  if (/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(text)) return text
+  throw new UsageError(
+    'config_invalid',
+    `${setting}: ${file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`,
+  )
 }

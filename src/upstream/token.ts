@@ -1,8 +1,10 @@
 import type { Failed } from '../core/observation.ts'
+import type { FailedRequest } from './upstream.ts'
 
 /** A token, or why there is none now. */
 export type TokenAnswer =
-  { readonly outcome: 'token'; readonly token: string; readonly expiresAt: number | null } | Failed
+  | { readonly outcome: 'token'; readonly token: string; readonly expiresAt: number | null }
+  | FailedRequest
 
 /** Where an upstream's requests get their token from. */
 export interface TokenSource {

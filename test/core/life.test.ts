@@ -401,3 +401,91 @@ test('a result that is nested too deeply to be written is left out, and the end 
   expect(step?.drafts.map(({ type }) => type)).toEqual(['job.completed'])
   expect(step?.job.result).toBeNull()
 })
+
+describe('what is no other run', () => {
+  const start = (ms: number, status: Snapshot['status']) => seen({ status, startedAt: noon + ms })
+
+  test('is a job that is given its start when it begins', () => {
+    const steps = live(aJob(), [
+      [0, start(0, 'SUBMITTED')],
+      [5, start(4000, 'EXECUTING')],
+      [10, seen({ status: 'COMPLETED', startedAt: noon + 4000, endedAt: noon + 9000 })],
+    ])
+    expect(types(steps).flat()).toEqual(['job.submitted', 'job.executing', 'job.completed'])
+    expect(steps[1]?.job.startedAt).toBe(noon + 4000)
+  })
+
+  test('is the same start told in seconds', () => {
+    const steps = live(aJob(), [
+      [0, start(123, 'EXECUTING')],
+      [5, start(0, 'EXECUTING')],
+      [10, start(2000, 'EXECUTING')],
+    ])
+    expect(types(steps)).toEqual([['job.executing'], [], ['job.reopened']])
+  })
+})
+
+test('an end that comes to be called by another word is told as that end', () => {
+  const failed = (rawStatus: string) => seen({ status: 'FAILED', rawStatus, endedAt: noon })
+  const steps = live(aJob(), [
+    [0, failed('FAILED')],
+    [30, failed('TIMED OUT')],
+    [60, failed('timed_out')],
+  ])
+  expect(types(steps)).toEqual([['job.failed'], ['job.failed'], []])
+  expect(steps[1]?.drafts[0]?.change).toMatchObject({
+    from: 'FAILED',
+    to: 'FAILED',
+    rawTo: 'TIMED OUT',
+  })
+})
+
+test('a failed look in between begins the time of nothing but misses anew', () => {
+  const steps = live(aJob(), [
+    [0, running],
+    [5, missing],
+    [10, away],
+    [70, missing],
+    [75, missing],
+    [80, missing],
+    [130, missing],
+  ])
+  expect(types(steps)).toEqual([['job.executing'], [], [], [], [], [], ['job.lost']])
+  expect(steps.at(-1)?.drafts[0]?.change).toMatchObject({ since: '2026-01-05T12:01:10.000Z' })
+})
+
+describe('stages that a result lists', () => {
+  const result = (...names: string[]) =>
+    seen({ stagesOf: 'result', stages: names.map((name) => aSeenStage(name, 'completed')) })
+
+  test('are the job’s where its progress had none', () => {
+    const steps = live(aJob(), [
+      [0, running],
+      [5, result('copy')],
+    ])
+    expect(types(steps)[1]).toEqual(['job.stage.changed'])
+  })
+
+  test('take none of those away that its progress had', () => {
+    const progress = seen({
+      stages: [aSeenStage('copy', 'running'), aSeenStage('check', 'pending')],
+    })
+    const steps = live(aJob(), [
+      [0, progress],
+      [5, result('report')],
+      [10, result('copy', 'check')],
+    ])
+    expect(types(steps).slice(1)).toEqual([[], ['job.stage.changed', 'job.stage.changed']])
+    expect(steps[1]?.job.stages.map(({ name }) => name)).toEqual(['copy', 'check'])
+  })
+})
+
+test('messages that an unavailable job does not show are not new when it shows them again', () => {
+  const messages = [{ text: 'copied', level: null, at: null }]
+  const steps = live(aJob(), [
+    [0, seen({ messages })],
+    [5, seen({ status: 'UNAVAILABLE', messages: [] })],
+    [10, seen({ messages })],
+  ])
+  expect(types(steps)).toEqual([['job.executing'], ['job.unavailable'], ['job.executing']])
+})

@@ -10,7 +10,9 @@ import type { Received, ReceiverAnswer } from '../../src/simulator/receiver.ts'
 import { scenario } from '../../src/simulator/scenarios.ts'
 import type { ScenarioKind } from '../../src/simulator/scenarios.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
 import { serve, temporaryFolder } from '../helpers/daemon.ts'
+import { settle } from '../helpers/fake-clock.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
@@ -329,6 +331,55 @@ test('a token that the upstream no longer takes is renewed without a word in the
     'job.completed',
   ])
 })
+
+test('jobs that nobody registered are told from the first sight on, also over kills, and old ends are not', async () => {
+  await using around = await surroundings()
+  const { simulator, config, folder } = around
+  const discover = { enabled: true, interval: '50ms', match: { username: ['siteadmin'] } }
+  const discovering = {
+    ...config,
+    upstreams: config.upstreams.map((upstream) => ({ ...upstream, discover })),
+  }
+  for (let n = 0; n < 20; n += 1) {
+    const [, completed] = documentsOf('serviceEdit', `old-${n}`)
+    simulator.addScript([completed ?? {}], { jobid: `old-${n}` })
+  }
+  const [executing, completed] = documentsOf('serviceEdit', 'new-1')
+  const job = simulator.addScript([executing ?? {}, completed ?? {}], { jobid: 'new-1' })
+  const [others] = documentsOf('serviceEdit', 'theirs')
+  simulator.addScript([{ ...others, username: 'eve' }], { jobid: 'theirs' })
+
+  const listOf = async (url: string) => {
+    const answer = await fetch(`${url}/v1/jobs`)
+    return ((await answer.json()) as { items: JobAnswer[] }).items
+  }
+  for (let kills = 0; kills < 3; kills += 1) {
+    await using daemon = await serve(discovering, folder)
+    using feed = followFeed(daemon.url)
+    await feed.until(({ subject }) => subject === 'new-1')
+    await daemon.stop('SIGKILL')
+  }
+  await using daemon = await serve(discovering, folder)
+  using feed = followFeed(daemon.url)
+  job.next()
+  await feed.until(({ type }) => type === 'job.completed')
+  while ((await listOf(daemon.url)).length < 21) await simulatorIsAsked(simulator)
+
+  expect((await eventsOf(daemon.url)).map(({ type, subject }) => `${subject} ${type}`)).toEqual([
+    'new-1 job.watched',
+    'new-1 job.executing',
+    'new-1 job.completed',
+  ])
+  const jobs = await listOf(daemon.url)
+  expect(jobs.map(({ jobid }) => jobid)).not.toContain('theirs')
+  expect(jobs.every(({ state, outcome }) => state === 'ended' && outcome === 'success')).toBe(true)
+})
+
+/** Resolves once the list of jobs was asked for again. */
+async function simulatorIsAsked({ requests }: Simulator): Promise<void> {
+  const before = requests.lists
+  while (requests.lists === before) await settle()
+}
 
 test('Slack hears of the end of a job, why it failed, and nothing else', async () => {
   await using around = await surroundings()

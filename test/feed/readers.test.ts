@@ -5,8 +5,10 @@ import { parseCursor } from '../../src/core/cursor.ts'
 import { createFeed } from '../../src/feed.ts'
 import type { FeedRequest, FeedSink } from '../../src/feed.ts'
 import { createLogger } from '../../src/log.ts'
+import { createMetrics } from '../../src/metrics.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { temporaryFolder } from '../helpers/daemon.ts'
+import { valueOf } from '../helpers/exposition.ts'
 import { FakeClock, settle } from '../helpers/fake-clock.ts'
 
 /** A socket that takes `room` bytes, then wants a pause until it is drained. */
@@ -86,7 +88,9 @@ async function ground({ isWoken = true } = {}) {
     overtakeMs: 1000,
     now: () => clock.now(),
   })
-  const feed = createFeed({ store, clock, random: () => 0.5, log: createLogger('silent') })
+  const log = createLogger('silent')
+  const metrics = createMetrics({ version: '1.2.3' })
+  const feed = createFeed({ store, clock, random: () => 0.5, log, metrics })
   if (isWoken) {
     store.onCommit(() => {
       feed.wake()
@@ -96,6 +100,7 @@ async function ground({ isWoken = true } = {}) {
   return {
     clock,
     feed,
+    metrics,
     /** Writes so many events; `tagsOf` may give each its tags. */
     async append(count: number, tagsOf: (seq: number) => readonly string[] = () => []) {
       const jobs = Array.from({ length: count }, () => {
@@ -296,6 +301,34 @@ test('a reader that has left gets nothing more', async () => {
   await at.append(5)
   await at.clock.advance(60_000)
   expect(sink.writes).toHaveLength(length)
+})
+
+test('streams, what they are sent and why they end are counted', async () => {
+  await using at = await ground()
+  const open = (after?: string) => at.open(new TestSink(), after === undefined ? {} : { after })
+  await at.append(3)
+  await open('0')
+  await settle()
+  at.clock.jump(11 * 3_600_000)
+  const leave = await open()
+  const leaveStalled = await open()
+  await open('nonsense')
+  expect(at.feed.readerCount).toBe(4)
+  leave()
+  leave()
+  leaveStalled('stalled')
+  at.clock.jump(2 * 3_600_000)
+  await at.clock.advance(1000)
+  expect(at.feed.readerCount).toBe(1)
+  at.feed.close()
+  leave()
+  expect(at.feed.readerCount).toBe(0)
+  const text = await at.metrics.text()
+  expect(valueOf(text, 'jobwatch_sse_events_sent_total')).toBe(6)
+  expect(valueOf(text, 'jobwatch_sse_resets_total')).toBe(1)
+  for (const reason of ['left', 'stalled', 'expired', 'stopping']) {
+    expect(valueOf(text, 'jobwatch_sse_disconnects_total', { reason }), reason).toBe(1)
+  }
 })
 
 describe('closing', () => {

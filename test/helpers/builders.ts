@@ -29,6 +29,7 @@ export function aSnapshot(fields: Partial<Snapshot> = {}): Snapshot {
     endedAt: null,
     updatedAt: noon,
     stages: null,
+    stagesOf: 'progress',
     furtherStages: { done: 0, total: 0 },
     messages: null,
     result: undefined,

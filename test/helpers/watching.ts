@@ -7,12 +7,20 @@ import { createGate } from '../../src/gate.ts'
 import type { GatePolicy } from '../../src/gate.ts'
 import { createLogger } from '../../src/log.ts'
 import { createLooks } from '../../src/looks.ts'
+import { createMetrics } from '../../src/metrics.ts'
 import { createPoller } from '../../src/poller.ts'
 import type { PollingPolicy } from '../../src/poller.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import type { Listing, Look, Upstream, UpstreamStatus } from '../../src/upstream/upstream.ts'
+import type {
+  Finding,
+  Listing,
+  Look,
+  Upstream,
+  UpstreamStatus,
+} from '../../src/upstream/upstream.ts'
 import { aSnapshot } from './builders.ts'
 import { temporaryFolder } from './daemon.ts'
+import { valueOf } from './exposition.ts'
 import { FakeClock, settle } from './fake-clock.ts'
 
 const policies = {
@@ -24,7 +32,6 @@ const policies = {
   // The gate's queue keeps its rate by the real clock: it must not be the one to wait for.
   rate: 1_000_000,
   downAfterMs: 30_000,
-  probeMs: 20_000,
 } satisfies PollingPolicy & LifePolicy & GatePolicy
 const discoveryPolicy = {
   intervalMs: 30_000,
@@ -59,7 +66,10 @@ export class ScriptedUpstream implements Upstream {
     this.tokenRetries += 1
   }
   status(): UpstreamStatus {
-    return { tokenExpiresAt: null, requestsPerSecond: 0 }
+    return { tokenExpiresAt: null, requestsPerSecond: 0, clockSkewMs: null }
+  }
+  examine(): AsyncIterable<Finding> {
+    throw new Error('nothing is examined here')
   }
   jobidOf(): string | null {
     return null
@@ -101,11 +111,15 @@ export async function watching({ discovery: discovered, ...options }: WatchingOp
   const upstream = new ScriptedUpstream()
   const log = createLogger('silent')
   const policy = { ...policies, ...options }
+  const metrics = createMetrics({ version: '1.2.3' })
 
   const put = (random = () => 0.5) => {
-    const gate = createGate({ name: upstream.name, store, clock, random, log }, policy)
+    const gate = createGate({ upstream, store, clock, random, log }, policy)
     const looks = createLooks({ store, upstream, gate, clock, log }, policy)
-    const poller = createPoller({ store, upstream, looks, gate, clock, random, log }, policy)
+    const poller = createPoller(
+      { store, upstream, looks, gate, clock, random, log, metrics },
+      policy,
+    )
     const discovery = createDiscovery(
       {
         ...{ store, upstream, gate, clock, random, log },
@@ -145,6 +159,10 @@ export async function watching({ discovery: discovered, ...options }: WatchingOp
       parts.poller.watch(job)
       await settle()
       return job
+    },
+    /** The value of a metric of the upstream. */
+    async metric(name: string) {
+      return valueOf(await metrics.text(), name, { upstream: upstream.name })
     },
     /** The types of all events so far. */
     async types() {

@@ -34,6 +34,7 @@ const calls: readonly [Call['method'] & string, string, 'read' | 'write' | null]
   ['GET', '/v1/events', 'read'],
   ['HEAD', '/v1/events/stream', 'read'],
   ['GET', '/v1/events/stream?after=nonsense', 'read'],
+  ['GET', '/metrics', 'read'],
   ['GET', '/healthz', null],
   ['HEAD', '/healthz', null],
   ['GET', '/readyz', null],

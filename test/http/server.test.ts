@@ -7,6 +7,7 @@ import { createFeed } from '../../src/feed.ts'
 import { createAccess } from '../../src/http/auth.ts'
 import { createServer } from '../../src/http/server.ts'
 import { createLogger } from '../../src/log.ts'
+import { createMetrics } from '../../src/metrics.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { temporaryFolder } from '../helpers/daemon.ts'
 
@@ -15,6 +16,7 @@ async function startServer() {
   const folder = await temporaryFolder()
   const clock = systemClock
   const log = createLogger('silent')
+  const metrics = createMetrics({ version: '1.2.3' })
   const store = openSqliteStore({
     file: join(folder.path, 'test.db'),
     overtakeMs: 1000,
@@ -22,7 +24,7 @@ async function startServer() {
   })
   const server = await createServer({
     store,
-    feed: createFeed({ store, clock, random: Math.random, log }),
+    feed: createFeed({ store, clock, random: Math.random, log, metrics }),
     upstreams: [],
     access: createAccess({
       tokens: [{ name: 'nobody', token: new Secret('token'), scopes: [] }],
@@ -30,6 +32,7 @@ async function startServer() {
     }),
     clock,
     log,
+    metrics,
     maxStreams: 1,
     notReady: () => [],
   })

@@ -49,6 +49,26 @@ test('upstreams are listed in the order of the configuration, with what is known
   })
 })
 
+test('upstreams come in pages for whoever wants them so', async () => {
+  await using app = await startApp({
+    config: (simulator) => ({
+      upstreams: ['c', 'a', 'b'].map((name) => anUpstream(name, simulator)),
+    }),
+  })
+  const names: string[] = []
+  let query = 'limit=1'
+  for (;;) {
+    const { items, next } = UpstreamList.parse((await app.call(`/v1/upstreams?${query}`)).json)
+    names.push(...items.map(({ name }) => name))
+    if (next === null) break
+    query = `limit=1&cursor=${next}`
+  }
+  expect(names).toEqual(['c', 'a', 'b'])
+  for (const wrong of ['limit=0', 'limit=1001', 'cursor=%21', 'state=up']) {
+    expect((await app.call(`/v1/upstreams?${wrong}`)).status, wrong).toBe(400)
+  }
+})
+
 test('an upstream that is away says so and why, and since when', async () => {
   await using app = await startApp({
     config: (simulator) => ({

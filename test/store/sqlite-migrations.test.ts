@@ -37,6 +37,7 @@ rowsUnder[2] = `${rowsUnder[1] ?? ''}
       VALUES ('prod', 'down', 5, 4, 2);
     INSERT INTO runs (upstream, operation, jobid, ended_at, duration_ms)
       VALUES ('prod', '/gis/admin/services/Parks.MapServer/edit', 'j-1', 6, 13000);`
+rowsUnder[3] = rowsUnder[2]
 
 const migrations = readMigrations()
 

@@ -72,6 +72,11 @@ const allowed: readonly (readonly [statement: RegExp, step: RegExp])[] = [
   [/FROM jobs WHERE jobid = \? ORDER BY id LIMIT/, /^USE TEMP B-TREE FOR ORDER BY$/],
   // The runs of one operation: eleven rows at most.
   [/^DELETE FROM runs/, /^USE TEMP B-TREE FOR ORDER BY$/],
+  // The number of pending deliveries, for the metrics: an index of those alone, up to a LIMIT.
+  [
+    /^SELECT count\(\*\) FROM \(SELECT 1 FROM deliveries WHERE state = 'pending' LIMIT \?\)$/,
+    /^SCAN (deliveries USING COVERING INDEX deliveries_pending|\(subquery-1\)$)/,
+  ],
   // The list of all jobs walks along the index that gives its order, and ends at its LIMIT.
   [/FROM jobs ORDER BY watched_at DESC, id DESC LIMIT/, /^SCAN jobs USING INDEX jobs_by_watched$/],
 ]
@@ -110,9 +115,18 @@ test('the outbox finds what is due, what comes next and what blocks by index', (
   ])
 })
 
+test('the oldest pending delivery is found by index', () => {
+  expect(planOf(plansOfAll(), /min\(created_at\) FROM deliveries/)).toEqual([
+    'SEARCH deliveries USING COVERING INDEX deliveries_pending_by_age',
+  ])
+})
+
 test('the log finds what comes after a seq, its ends and the events of a job by index', () => {
   const plans = plansOfAll()
-  expect(planOf(plans, /FROM events WHERE seq > \? ORDER BY seq/)).toEqual([
+  expect(planOf(plans, /FROM events WHERE seq > \? ORDER BY seq LIMIT/)).toEqual([
+    'SEARCH events USING INTEGER PRIMARY KEY (rowid>?)',
+  ])
+  expect(planOf(plans, /^SELECT type FROM events WHERE seq > \?/)).toEqual([
     'SEARCH events USING INTEGER PRIMARY KEY (rowid>?)',
   ])
   expect(planOf(plans, /FROM events WHERE jobid = \? AND seq > \?/)).toEqual([

@@ -239,9 +239,16 @@ describe('what is no JSON', () => {
     expect(kindOf(lookAt(page, { status: 503 }))).toBe('transient')
   })
 
-  test.each([200, 401, 403, 500])('is about the token as a sign-in page with HTTP %i', (status) => {
+  test.each([200, 401, 403])('is about the token as a sign-in page with HTTP %i', (status) => {
     expect(kindOf(lookAt(signInPage, { status }))).toBe('auth')
   })
+
+  test.each([500, 502, 503])(
+    'is transient with HTTP %i, though it links to the sign-in',
+    (status) => {
+      expect(kindOf(lookAt(signInPage, { status }))).toBe('transient')
+    },
+  )
 
   test.each([
     '<html><title>Log In</title></html>',
@@ -373,7 +380,7 @@ test.each<[RequestError, FailureKind]>([
 ])('an answer that did not come whole (%s) is %s, whatever came of it', (error, kind) => {
   const detail = 'in words'
   const nothing = lookAt('', { status: null, error, detail })
-  expect(nothing).toMatchObject({ outcome: 'failed', failure: kind, detail })
+  expect(nothing).toMatchObject({ outcome: 'failed', failure: kind, detail, cause: error })
   expect(kindOf(lookAt(document, { error, detail }))).toBe(kind)
 })
 

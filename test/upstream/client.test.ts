@@ -457,6 +457,25 @@ describe('a token', () => {
     expect(JSON.stringify(looks)).not.toContain('pass&word')
   })
 
+  test('that is asked for is told of with what came of it, without itself', async () => {
+    const { origin } = await aDeployment(['T2'], (_, response) => {
+      sendJson(response, { error: { code: 498, message: 'Invalid token.' } })
+    })
+    const results: string[] = []
+    const onTokenRequest = (result: string) => results.push(result)
+    const auth = credentialsAt(origin)
+    await anUpstream(origin, { auth, onTokenRequest }).fetchJob('j-1', null)
+    expect(results).toEqual(['renewed', 'renewed'])
+
+    const closedAuth = credentialsAt(await closedOrigin())
+    const look = await anUpstream(origin, { auth: closedAuth, onTokenRequest }).fetchJob(
+      'j-1',
+      null,
+    )
+    expect(results).toEqual(['renewed', 'renewed', 'transient'])
+    expect(look).toMatchObject({ failure: 'transient', cause: 'connect' })
+  })
+
   test('that cannot be had while the portal is away is a look that failed', async () => {
     const origin = await serveHttp((_, response) => {
       response.writeHead(503).end(gatewayPage)
@@ -472,6 +491,34 @@ describe('a token', () => {
     const look = await anUpstream(origin, { auth: { token: 'the-token' } }).fetchJob('j-1', null)
     expect(kindOf(look)).toBe('transient')
     expect(JSON.stringify(look)).not.toContain('the-token')
+  })
+})
+
+describe('the clock of the deployment', () => {
+  test.each([
+    ['Mon, 05 Jan 2026 12:00:00 GMT', 0],
+    ['Mon, 05 Jan 2026 11:58:30 GMT', -90_000],
+    ['Mon, 05 Jan 2026 12:00:10 GMT', 10_000],
+    ['at noon', null],
+  ])('is compared by the date of the last answer: %s', async (date, skewMs) => {
+    const origin = await serveHttp((_, response) => {
+      response.setHeader('date', date)
+      sendJson(response, job)
+    })
+    const upstream = anUpstream(origin, { clock: new FakeClock() })
+    expect(upstream.status().clockSkewMs).toBeNull()
+    await upstream.fetchJob('j-1', null)
+    expect(upstream.status().clockSkewMs).toBe(skewMs)
+  })
+
+  test('is not known from an answer without a date', async () => {
+    const origin = await serveHttp((_, response) => {
+      response.sendDate = false
+      sendJson(response, job)
+    })
+    const upstream = anUpstream(origin)
+    await upstream.fetchJob('j-1', null)
+    expect(upstream.status().clockSkewMs).toBeNull()
   })
 })
 

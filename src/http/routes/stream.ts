@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseCursor } from '../../core/cursor.ts'
-import type { FeedRequest, FeedSink } from '../../feed.ts'
+import type { FeedRequest, FeedSink, Leave } from '../../feed.ts'
 import type { ApiDeps } from '../deps.ts'
 import { HttpProblem, parseInput } from '../problem.ts'
 import { StreamEvents } from '../schemas.ts'
@@ -18,16 +18,18 @@ const streamHeaders = {
  */
 const idleSocketMs = 15_000
 
+export const streamPath = '/v1/events/stream'
+
 /** `GET /v1/events/stream`: the feed. */
 export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: ApiDeps): void {
   const openByOwner = new Map<string, number>()
 
-  app.head('/v1/events/stream', { config: { scope: 'read' } }, (_, reply) =>
+  app.head(streamPath, { config: { scope: 'read' } }, (_, reply) =>
     reply.headers(streamHeaders).send(),
   )
 
   app.get(
-    '/v1/events/stream',
+    streamPath,
     { config: { scope: 'read' }, exposeHeadRoute: false },
     async (request, reply) => {
       // Anything but a stream, a 503 included, would end a browser's EventSource for good.
@@ -48,14 +50,17 @@ export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: Api
         )
       }
       openByOwner.set(owner, open + 1)
-      let leave = (): void => undefined
+      let leave: Leave = () => undefined
+      let isStalled = false
       reply.raw.once('close', () => {
-        leave()
+        leave(isStalled ? 'stalled' : 'left')
         const left = (openByOwner.get(owner) ?? 1) - 1
         if (left > 0) openByOwner.set(owner, left)
         else openByOwner.delete(owner)
       })
-      const sink = beginStream(request, reply)
+      const sink = beginStream(request, reply, () => {
+        isStalled = true
+      })
       try {
         leave = await feed.open(feedRequest, sink)
         if (request.raw.socket.destroyed) leave()
@@ -79,7 +84,11 @@ function readRequest(request: FastifyRequest): FeedRequest {
   return { from: readCursor(query.after), asked: query.after, filter }
 }
 
-function beginStream(request: FastifyRequest, reply: FastifyReply): FeedSink {
+function beginStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  onStalled: () => void,
+): FeedSink {
   reply.hijack()
   const { raw } = reply
   const { socket } = request.raw
@@ -88,7 +97,9 @@ function beginStream(request: FastifyRequest, reply: FastifyReply): FeedSink {
   // Node's timer looks at what the socket has taken, so a slow reader is not an idle one.
   raw.setTimeout(idleSocketMs, () => {
     // Nothing was owed: a quiet stream between two bookmarks.
-    if (socket.writableLength > 0) socket.destroy()
+    if (socket.writableLength === 0) return
+    onStalled()
+    socket.destroy()
   })
   raw.on('error', () => {
     socket.destroy()

@@ -1,14 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import { isoTime } from '../../core/job.ts'
 import type { ApiDeps, ApiUpstream } from '../deps.ts'
+import { pageOf } from '../page-cursor.ts'
+import { parseInput } from '../problem.ts'
+import { ListAll } from '../schemas.ts'
 import type { UpstreamAnswer } from '../schemas.ts'
 
 /** `GET /v1/upstreams`: how each upstream is, in the order of the configuration. */
 export function upstreamRoutes(app: FastifyInstance, { upstreams }: ApiDeps): void {
-  app.get('/v1/upstreams', { config: { scope: 'read' } }, () => ({
-    items: upstreams.map(toAnswer),
-    next: null,
-  }))
+  app.get('/v1/upstreams', { config: { scope: 'read' } }, (request) => {
+    const { items, next } = pageOf(upstreams, parseInput(ListAll, request.query))
+    return { items: items.map(toAnswer), next }
+  })
 }
 
 function toAnswer(upstream: ApiUpstream): UpstreamAnswer {

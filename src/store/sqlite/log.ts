@@ -21,6 +21,7 @@ export class EventLog {
   readonly #selectOldest
   readonly #selectLastOfJob
   readonly #insert
+  readonly #selectTypesAfter
   readonly #selectAfter
   readonly #selectAfterOfJob
 
@@ -37,6 +38,9 @@ export class EventLog {
     this.#insert = db.prepare<[number, string, string | null, string | null, string, string]>(
       'INSERT INTO events (seq, type, upstream, jobid, tags, text) VALUES (?, ?, ?, ?, ?, ?)',
     )
+    this.#selectTypesAfter = db
+      .prepare<[number], string>('SELECT type FROM events WHERE seq > ? ORDER BY seq')
+      .pluck()
     const columns = 'seq, type, upstream, jobid, tags, text'
     this.#selectAfter = db.prepare<[number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
@@ -58,6 +62,11 @@ export class EventLog {
   /** The highest seq ever given. */
   newest(): number {
     return this.#selectNewest.get() ?? 0
+  }
+
+  /** The types of all events after a seq. */
+  typesAfter(seq: number): readonly string[] {
+    return this.#selectTypesAfter.all(seq)
   }
 
   /** The seq of the job's last event that is kept, for a job that is registered anew. */

@@ -4,7 +4,13 @@ import type { EventHead } from '../../core/event.ts'
 import { compileFilter } from '../../core/plan.ts'
 import type { PlannedEndpoint } from '../../core/plan.ts'
 import { newWebhookSecret } from '../../ids.ts'
-import type { AttemptRecord, ConfiguredEndpoint, Delivery, StoredEndpoint } from '../store.ts'
+import type {
+  AttemptRecord,
+  Backlog,
+  ConfiguredEndpoint,
+  Delivery,
+  StoredEndpoint,
+} from '../store.ts'
 import type { EventLog } from './log.ts'
 import type { EventRow } from './rows.ts'
 
@@ -97,6 +103,13 @@ export class Outbox {
     return this.#sql.selectNextDue.get(endpointId, after) ?? null
   }
 
+  backlog(maxCounted: number): Backlog {
+    return {
+      pending: this.#sql.countPending.get(maxCounted) ?? 0,
+      oldestAt: this.#sql.selectOldestPending.get() ?? null,
+    }
+  }
+
   record({ deliveryId, endpointId, result, after, now }: AttemptRecord): void {
     const lane = this.#sql.selectPending.get(deliveryId)
     // Cancelled meanwhile: the attempt is still a fact, the delivery's state is settled.
@@ -168,6 +181,14 @@ function prepareStatements(db: Database) {
           WHERE state = 'pending' AND endpoint_id = ? AND due_at > ?
           ORDER BY due_at LIMIT 1`,
       )
+      .pluck(),
+    countPending: db
+      .prepare<[number], number>(
+        `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' LIMIT ?)`,
+      )
+      .pluck(),
+    selectOldestPending: db
+      .prepare<[], number | null>(`SELECT min(created_at) FROM deliveries WHERE state = 'pending'`)
       .pluck(),
     selectPending: db.prepare<[number], Lane & { attemptCount: number }>(
       `SELECT endpoint_id AS endpointId, jobid, upstream, attempt_count AS attemptCount

@@ -8,6 +8,7 @@ import type { Job } from '../../core/job.ts'
 import { isEnd, unseenJob } from '../../core/job.ts'
 import { plan } from '../../core/plan.ts'
 import type {
+  Commit,
   JobPage,
   JobQuery,
   JobSettings,
@@ -78,13 +79,14 @@ function createStore(
   const jobs = new JobTable(db)
   const outbox = new Outbox(db, log, plan, overtakeMs)
   const upstreams = new UpstreamTable(db)
-  const listeners: (() => void)[] = []
+  const listeners: ((commit: Commit) => void)[] = []
   let announced = log.newest()
-  const writer = new Writer(db, () => {
+  const writer = new Writer(db, (durationMs) => {
     const newest = log.newest()
     if (newest === announced) return
+    const types = log.typesAfter(announced)
     announced = newest
-    for (const listener of listeners) listener()
+    for (const listener of listeners) listener({ types, durationMs })
   })
 
   /** Writes events and the deliveries they owe; the job then knows the last of them. */
@@ -214,6 +216,7 @@ function createStore(
       writer.write(() => {
         outbox.record(record)
       }),
+    readBacklog: ({ maxCounted }) => answer(() => outbox.backlog(maxCounted)),
     onCommit(listener) {
       listeners.push(listener)
     },

@@ -16,7 +16,7 @@ const sliceMs = 8
  */
 export class Writer {
   readonly #db: Database
-  readonly #afterCommit: () => void
+  readonly #afterCommit: (durationMs: number) => void
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #savepoint: Statement
@@ -25,7 +25,7 @@ export class Writer {
   #units: Unit[] = []
   #scheduled = false
 
-  constructor(db: Database, afterCommit: () => void) {
+  constructor(db: Database, afterCommit: (durationMs: number) => void) {
     this.#db = db
     this.#afterCommit = afterCommit
     this.#begin = db.prepare('BEGIN IMMEDIATE')
@@ -61,6 +61,7 @@ export class Writer {
   #commitSlice(): void {
     const taken: Unit[] = []
     const settle: (() => void)[] = []
+    const begunAt = performance.now()
     try {
       this.#begin.run()
       const until = performance.now() + sliceMs
@@ -79,8 +80,9 @@ export class Writer {
       for (const { reject } of taken) reject(error)
       return
     }
+    const durationMs = performance.now() - begunAt
     for (const done of settle) done()
-    this.#afterCommit()
+    this.#afterCommit(durationMs)
   }
 
   #run(unit: Unit): () => void {

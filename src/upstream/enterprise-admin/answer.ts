@@ -4,7 +4,7 @@ import type { Failed, FailureKind } from '../../core/observation.ts'
 import { headerOf } from '../../request.ts'
 import type { HttpAnswer } from '../../request.ts'
 import { fingerprintOf } from '../fingerprint.ts'
-import type { Listing, Look } from '../upstream.ts'
+import type { FailedRequest, Listing, Look } from '../upstream.ts'
 import { documentJobid, isObject, toSnapshot } from './document.ts'
 
 const maxRetryAfterMs = 900_000
@@ -27,7 +27,9 @@ export function classifyJobAnswer(
   if (isOk && fingerprint === known) return { outcome: 'same' }
 
   const body = parseJson(text)
-  const refusal = classifyError(answer, body, now)
+  // A document of the job is one whatever else stands in it, an `error` that tells why it failed too.
+  const isDocument = isOk && isObject(body) && documentJobid(body) === jobid && hasStatus(body)
+  const refusal = isDocument ? null : classifyError(answer, body, now)
   if (refusal !== null) return refusal
   if (!isObject(body)) return failed('protocol', 'the answer is not a JSON object')
   if (Object.keys(body).length === 0) return missing('the answer is empty')
@@ -40,6 +42,11 @@ export function classifyJobAnswer(
   const snapshot = toSnapshot(body, now)
   if (snapshot === null) return failed('protocol', 'the job document has no status')
   return { outcome: 'seen', snapshot, document: text, fingerprint }
+}
+
+/** `error` is no status of a job: an envelope says so of itself. */
+function hasStatus({ status }: Readonly<Record<string, unknown>>): boolean {
+  return typeof status === 'string' && status.toLowerCase() !== 'error'
 }
 
 /** What an answer to `GET <root>/jobs` means: `{"jobs":["<id>",…]}`. */
@@ -100,7 +107,8 @@ function errorEnvelope(body: Readonly<Record<string, unknown>>): Envelope | null
     return { code: codeOf(error['code']), texts: textsOf(error['message'], error['details']) }
   }
   if (typeof error === 'string') return { code: codeOf(body['code']), texts: textsOf(error) }
-  const isAdminEnvelope = documentJobid(body) === null && body['status'] === 'error'
+  const isAdminEnvelope =
+    body['status'] === 'error' && (documentJobid(body) === null || 'code' in body)
   if (!isAdminEnvelope) return null
   return { code: codeOf(body['code']), texts: textsOf(body['messages'], body['message']) }
 }
@@ -111,8 +119,8 @@ function classifyEnvelope(
   retryAfterMs: number | null,
 ): Failed | Missing {
   const effective = code ?? (status === 200 ? null : status)
-  const [message = 'an error without a message'] = texts
-  const said = `${message.trim().slice(0, 300)} (code ${effective ?? 'none'})`
+  const words = [...new Set(texts.map((text) => text.trim()))].slice(0, 2).join(' ')
+  const said = `${(words || 'an error without a message').slice(0, 300)} (code ${effective ?? 'none'})`
   switch (effective) {
     case 401:
     case 498:
@@ -136,7 +144,10 @@ function classifyEnvelope(
 }
 
 function classifyNoJson({ status, body }: HttpAnswer): Failed {
-  const isSignIn = /<html/i.test(body.toString('latin1', 0, 2048)) && isSignInPage(body)
+  // A gateway's page of an outage may well link to the sign-in.
+  const maySignIn = isSuccess(status) || status === 401 || status === 403
+  const isSignIn =
+    maySignIn && /<html/i.test(body.toString('latin1', 0, 2048)) && isSignInPage(body)
   if (isSignIn) return failed('auth', `a sign-in page came instead of JSON (HTTP ${status ?? 0})`)
   if (!isSuccess(status)) return failed('transient', `HTTP ${status ?? 0}, without JSON`)
   return failed('protocol', `not JSON (${body.length} bytes)`)
@@ -164,11 +175,12 @@ function redirected(answer: HttpAnswer): Failed {
 }
 
 /** The answer's text, or why it is none that could be read. */
-function completeText(answer: HttpAnswer): string | Failed {
-  if (answer.error === 'malformed' || answer.error === 'too_large') {
-    return failed('protocol', answer.detail)
+function completeText(answer: HttpAnswer): string | FailedRequest {
+  const { error: cause, detail } = answer
+  if (cause !== null) {
+    const isNonsense = cause === 'malformed' || cause === 'too_large'
+    return { ...failed(isNonsense ? 'protocol' : 'transient', detail), cause }
   }
-  if (answer.error !== null) return failed('transient', answer.detail)
   // Of an error answer the status says enough, whatever its page is written in.
   if (isSuccess(answer.status)) {
     const encoding = headerOf(answer, 'content-encoding')

@@ -2,14 +2,17 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { exponential } from '../../core/backoff.ts'
 import { jobidPattern } from '../../core/job.ts'
-import type { Failed } from '../../core/observation.ts'
+import type { Failed, FailureKind } from '../../core/observation.ts'
 import { RateMeter } from '../../core/rate-meter.ts'
-import { sendRequest } from '../../request.ts'
+import { headerOf, sendRequest } from '../../request.ts'
 import type { HttpAnswer, HttpRequest } from '../../request.ts'
+import { anySpelling } from '../spelling.ts'
 import { renewedToken, staticToken } from '../token.ts'
-import type { TokenAnswer, TokenSource } from '../token.ts'
+import type { TokenSource } from '../token.ts'
 import type { Listing, Look, Upstream } from '../upstream.ts'
 import { classifyJobAnswer, classifyListAnswer } from './answer.ts'
+import { examine } from './examine.ts'
+import type { TokenWay } from './examine.ts'
 import { classifyTokenAnswer, tokenForm } from './generate-token.ts'
 
 export interface EnterpriseAdminOptions {
@@ -31,6 +34,8 @@ export interface EnterpriseAdminOptions {
   /** Closed with the upstream. */
   readonly dispatcher: Dispatcher
   readonly clock: Clock
+  /** Hears what came of each request for a token. */
+  readonly onTokenRequest?: (result: 'renewed' | FailureKind) => void
 }
 
 const maxTokenBytes = 65_536
@@ -51,15 +56,33 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     'user-agent': options.userAgent,
   }
   const meter = new RateMeter(clock.now())
+  const way = tokenWay()
   const tokens = tokenSource()
+  let lastWorked = true
+  let lastDate: { readonly header: string; readonly at: number } | null = null
 
   function tokenSource(): TokenSource {
-    const { auth } = options
-    if ('token' in auth) return staticToken(auth.token)
-    const { username, password, tokenUrl, expirationMs } = auth
-    const body = tokenForm({ username, password, referer, expirationMs })
+    if ('fixed' in way) return staticToken(way.fixed)
     return renewedToken({
-      request: async (): Promise<TokenAnswer> => {
+      request: async () => {
+        const { given } = await way.request()
+        options.onTokenRequest?.(given.outcome === 'token' ? 'renewed' : given.failure)
+        return given
+      },
+      now: () => clock.now(),
+      pauseMs: (failures, { failure }) =>
+        exponential(failures, tokenPauseMs, failure === 'auth' ? maxRefusedPauseMs : maxPauseMs),
+    })
+  }
+
+  function tokenWay(): TokenWay {
+    const { auth } = options
+    if ('token' in auth) return { fixed: auth.token }
+    const { tokenUrl, expirationMs, password } = auth
+    const body = tokenForm({ ...auth, referer })
+    return {
+      credentials: { ...auth, referer },
+      async request() {
         const answer = await send({
           method: 'POST',
           url: new URL(tokenUrl),
@@ -68,13 +91,12 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           timeoutMs,
           maxBytes: maxTokenBytes,
         })
-        const given = classifyTokenAnswer(answer, { expirationMs, now: clock.now() })
-        return without(password, given)
+        const given = classified(answer, password, (one) =>
+          classifyTokenAnswer(one, { expirationMs, now: clock.now() }),
+        )
+        return { answer, given }
       },
-      now: () => clock.now(),
-      pauseMs: (failures, { failure }) =>
-        exponential(failures, tokenPauseMs, failure === 'auth' ? maxRefusedPauseMs : maxPauseMs),
-    })
+    }
   }
 
   function send(request: HttpRequest): Promise<HttpAnswer> {
@@ -82,18 +104,30 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     return sendRequest(dispatcher, clock, request)
   }
 
-  async function get(url: URL, token: string): Promise<HttpAnswer> {
+  async function get(path: string, token: string): Promise<HttpAnswer> {
     const request = {
       method: 'GET',
-      url,
+      url: new URL(`${root}${path}?f=json`),
       headers: { ...headers, authorization: `Bearer ${token}` },
       timeoutMs,
       maxBytes: maxBodyBytes,
     } as const
-    const answer = await send(request)
-    // The upstream may close a kept-alive connection just as it is used again.
-    const isStaleConnection = answer.error === 'reset' && answer.status === null
-    return isStaleConnection ? send(request) : answer
+    // The upstream may close a kept-alive connection just as it is used again; one that resets every
+    // connection is not asked twice as often for that.
+    const mayBeStale = lastWorked
+    let answer = await send(request)
+    const isReset = answer.error === 'reset' && answer.status === null
+    if (isReset && mayBeStale) answer = await send(request)
+    lastWorked = answer.error === null
+    const header = headerOf(answer, 'date')
+    if (header !== undefined) lastDate = { header, at: clock.now() }
+    return answer
+  }
+
+  /** Parsed only when someone wants to know. */
+  function clockSkewMs(): number | null {
+    const skewMs = lastDate === null ? NaN : Date.parse(lastDate.header) - lastDate.at
+    return Number.isNaN(skewMs) ? null : skewMs
   }
 
   async function askOnce<T extends object>(
@@ -103,8 +137,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const given = await tokens.get()
     if (given.outcome !== 'token') return { answer: given, token: null }
     const { token } = given
-    const answer = classify(await get(new URL(`${root}${path}?f=json`), token))
-    return { answer: without(token, answer), token }
+    return { answer: classified(await get(path, token), token, classify), token }
   }
 
   /** Asks with a token; a refused one is renewed, once. */
@@ -145,7 +178,10 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     status: () => ({
       tokenExpiresAt: tokens.expiresAt(),
       requestsPerSecond: meter.perSecond(clock.now()),
+      clockSkewMs: clockSkewMs(),
     }),
+    examine: () =>
+      examine({ root, referer, userAgent: options.userAgent, way, get, now: () => clock.now() }),
     jobidOf(url) {
       const { pathname } = url
       if (url.origin !== new URL(root).origin || !pathname.startsWith(jobsPath)) return null
@@ -160,8 +196,31 @@ function isRefused(answer: object): answer is Failed {
   return 'failure' in answer && answer.failure === 'auth'
 }
 
-/** An upstream may quote the secret that it refuses, and details are shown to everyone. */
-function without<T extends object>(secret: string, answer: T): T {
-  if (!('detail' in answer) || typeof answer.detail !== 'string') return answer
-  return { ...answer, detail: answer.detail.replaceAll(secret, '[secret]') }
+/** No error is longer; of what is, only what is shown in the end is searched for the secret. */
+const maxSearchedBytes = 262_144
+
+/**
+ * What an answer means, told without the secret that it may quote: details are shown to everyone,
+ * and they are cut, so the secret has to be gone before they are made.
+ */
+function classified<T extends object>(
+  answer: HttpAnswer,
+  secret: string,
+  classify: (answer: HttpAnswer) => T,
+): T {
+  const meaning = classify(answer)
+  if (!hasDetail(meaning)) return meaning
+  const pattern = new RegExp(anySpelling(secret), 'gi')
+  if (answer.body.length > maxSearchedBytes) {
+    return { ...meaning, detail: meaning.detail.replace(pattern, '[secret]') }
+  }
+  const text = answer.body.toString('utf8')
+  const shown = text.replace(pattern, '[secret]')
+  if (shown === text) return meaning
+  const hidden = classify({ ...answer, body: Buffer.from(shown) })
+  return { ...meaning, detail: hasDetail(hidden) ? hidden.detail : 'the answer quotes a secret' }
+}
+
+function hasDetail(meaning: object): meaning is { detail: string } {
+  return 'detail' in meaning && typeof meaning.detail === 'string'
 }

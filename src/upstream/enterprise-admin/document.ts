@@ -91,16 +91,22 @@ export function stageStateOf(raw: string): StageState {
 }
 
 /** Stages of `progress`, else of `result`; null when the document says nothing about stages. */
-function stagesOf(document: Json): Pick<Snapshot, 'stages' | 'furtherStages'> {
-  for (const holder of [document['progress'], document['result']]) {
-    if (!isObject(holder) || !Array.isArray(holder['stages'])) continue
-    const stages = namedStages(holder['stages'] as unknown[])
+function stagesOf(document: Json): Pick<Snapshot, 'stages' | 'stagesOf' | 'furtherStages'> {
+  for (const holder of ['progress', 'result'] as const) {
+    const { stages: list } = asObject(document[holder])
+    if (!Array.isArray(list)) continue
+    const stages = namedStages(list as unknown[])
     return {
       stages: stages.slice(0, maxKeptStages),
+      stagesOf: holder,
       furtherStages: progressOf(stages.slice(maxKeptStages)),
     }
   }
-  return { stages: null, furtherStages: { done: 0, total: 0 } }
+  return { stages: null, stagesOf: 'progress', furtherStages: { done: 0, total: 0 } }
+}
+
+function asObject(value: unknown): Json {
+  return isObject(value) ? value : {}
 }
 
 function namedStages(entries: readonly unknown[]): readonly SeenStage[] {

@@ -1,3 +1,4 @@
+import type { Failed } from '../../core/observation.ts'
 import type { HttpAnswer } from '../../request.ts'
 import type { TokenAnswer } from '../token.ts'
 import { classifyError, failed, parseJson } from './answer.ts'
@@ -31,7 +32,8 @@ export function classifyTokenAnswer(
   answer: HttpAnswer,
   { expirationMs, now }: { expirationMs: number; now: number },
 ): TokenAnswer {
-  if (answer.error !== null) return failed('transient', `no token: ${answer.detail}`)
+  const { error: cause, detail } = answer
+  if (cause !== null) return { ...failed('transient', `no token: ${detail}`), cause }
   const body = parseJson(answer.body.toString('utf8'))
   const { token } = isObject(body) ? body : { token: undefined }
   if (answer.status === 200 && isObject(body) && typeof token === 'string' && token !== '') {
@@ -40,14 +42,18 @@ export function classifyTokenAnswer(
   const refusal = classifyError(answer, body, now)
   if (refusal === null) return failed('protocol', 'no token: the answer holds none')
   if (refusal.outcome === 'missing') return failed('protocol', 'no token: no such address')
-  // `Unable to generate token`, code 400: the credentials are wrong.
-  const isWrong = refusal.detail.endsWith('(code 400)')
-  return {
-    ...refusal,
-    failure: isWrong ? 'auth' : refusal.failure,
-    detail: `no token: ${refusal.detail}`,
-    ...(isWrong && { badCredentials: true }),
-  }
+  return { ...refusal, ...verdictOn(refusal), detail: `no token: ${refusal.detail}` }
+}
+
+/**
+ * `Unable to generate token`, code 400, says that the credentials are wrong, unless its details speak
+ * of trouble. Only what names them is final: a portal may speak any language.
+ */
+function verdictOn({ failure, detail }: Failed): Pick<Failed, 'failure' | 'badCredentials'> {
+  if (!detail.endsWith('(code 400)')) return { failure }
+  if (/not available|unavailable|try again|temporar|timed? ?out/i.test(detail)) return { failure }
+  const isFinal = /(invalid|incorrect|wrong) (user|login|password|credential)/i.test(detail)
+  return { failure: 'auth', ...(isFinal && { badCredentials: true }) }
 }
 
 /** The longest life a token can have is 14 days; what is not in the future is no expiry either. */

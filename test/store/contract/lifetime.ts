@@ -31,9 +31,28 @@ export function lifetimeCases(open: OpenStore): void {
 
     test('goes to every listener', async () => {
       const ground = await Ground.create(open)
-      const heard = [1, 2].map(() => new Promise<void>((done) => ground.store.onCommit(done)))
+      const heard = [1, 2].map(() => new Promise((done) => ground.store.onCommit(done)))
       await ground.register('j-1')
       await Promise.all(heard)
+    })
+
+    test('names the types of what was written, in order, and of nothing else', async () => {
+      const ground = await Ground.create(open)
+      await ground.register('j-1')
+      await settle()
+      const types: string[] = []
+      ground.store.onCommit((commit) => {
+        types.push(...commit.types)
+        expect(commit.durationMs).toBeGreaterThan(0)
+      })
+      const bad = { ...(await ground.find(key)), state: 'dreaming' as 'active' }
+      const look = { job: bad, drafts: [aDraft('job.failed')], document: '{}', at: noon }
+      const refused = expect(ground.store.commitLook(look)).rejects.toThrow()
+      await ground.look(key, [aDraft('job.executing'), aDraft('job.completed')])
+      await refused
+      await ground.store.stopJob(key, noon)
+      await settle()
+      expect(types).toEqual(['job.executing', 'job.completed', 'job.unwatched'])
     })
 
     test('does not come after a commit that wrote none', async () => {
@@ -111,6 +130,7 @@ export function lifetimeCases(open: OpenStore): void {
         () => store.readBounds(),
         () => store.syncEndpoints([], noon),
         () => store.nextDueAt({ endpointId: 1, after: 0 }),
+        () => store.readBacklog({ maxCounted: 1 }),
         () => store.checkWritable(),
       ]
       for (const call of calls) await expect(call()).rejects.toThrow()

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { noon } from '../../helpers/builders.ts'
-import { Ground, aDraft, anAnswer, anEndpoint, delivered, refused, upTo } from '../harness.ts'
+import {
+  Ground,
+  aDraft,
+  anAnswer,
+  anEndpoint,
+  delivered,
+  minute,
+  refused,
+  upTo,
+} from '../harness.ts'
 import type { OpenStore } from '../harness.ts'
 
 /** Endpoints, and what is owed to them. */
@@ -158,6 +167,26 @@ export function outboxCases(open: OpenStore): void {
       await ground.store.recordAttempt(delivered(delivery, ground.now))
       expect(await ground.dueTimes(id)).toEqual([])
       expect(await ground.dueSeqs(id)).toEqual([])
+    })
+
+    test('tells how much is pending, and since when', async () => {
+      const ground = await Ground.create(open)
+      const backlog = (maxCounted = 100) => ground.store.readBacklog({ maxCounted })
+      expect(await backlog()).toEqual({ pending: 0, oldestAt: null })
+      const [ops, chat] = await ground.sync(anEndpoint('ops'), anEndpoint('chat'))
+      await ground.register('j-1')
+      ground.now += 1000
+      await ground.look(key, [aDraft(), aDraft()])
+      // What waits for its turn is pending as well.
+      expect(await backlog()).toEqual({ pending: 6, oldestAt: noon })
+      expect(await backlog(4)).toEqual({ pending: 4, oldestAt: noon })
+      await ground.refuse(ops?.id ?? 0, 1, noon + minute)
+      await ground.deliver(chat?.id ?? 0, 1)
+      expect(await backlog()).toEqual({ pending: 5, oldestAt: noon })
+      await ground.sync(anEndpoint('chat'))
+      expect(await backlog()).toEqual({ pending: 2, oldestAt: noon + 1000 })
+      await ground.reopen()
+      expect(await backlog()).toEqual({ pending: 2, oldestAt: noon + 1000 })
     })
 
     test('an attempt on an unknown delivery is refused', async () => {
