@@ -192,7 +192,7 @@ function watchOver(
     poller.watch(job, { seenAlready: true })
   }
   const discovery = createDiscovery(
-    { upstream, gate, watch, ...surroundings },
+    { upstream, gate, looks, watch, ...surroundings },
     {
       ...life,
       intervalMs: discover.interval,

@@ -13,6 +13,7 @@ import type { Failed } from './core/observation.ts'
 import { globPattern } from './core/plan.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
+import type { Looks } from './looks.ts'
 import type { Store } from './store/store.ts'
 import type { Look, Upstream } from './upstream/upstream.ts'
 
@@ -31,6 +32,7 @@ export interface DiscoveryDeps {
   readonly store: Pick<Store, 'unknownJobids' | 'recordDiscovered'>
   readonly upstream: Pick<Upstream, 'name' | 'listJobs' | 'fetchJob'>
   readonly gate: Gate
+  readonly looks: Pick<Looks, 'isHolding'>
   /** Takes up a job that runs. */
   readonly watch: (job: Job) => void
   readonly clock: Clock
@@ -67,7 +69,7 @@ interface Candidate {
  * known, or refused by the filter, are remembered as long as they are listed.
  */
 export function createDiscovery(
-  { store, upstream, gate, watch, clock, random, log }: DiscoveryDeps,
+  { store, upstream, gate, looks, watch, clock, random, log }: DiscoveryDeps,
   policy: DiscoveryPolicy,
 ): Discovery {
   const patterns = {
@@ -102,11 +104,12 @@ export function createDiscovery(
     if (listing === null) return
     const now = clock.now()
     if (listing.outcome === 'failed') {
-      await gate.failed(listing, now)
+      // An account may be allowed to see jobs that it may not list.
+      if (listing.failure !== 'denied') await gate.failed(listing, now)
       noteListing(false, listing)
       return
     }
-    await gate.worked(now)
+    await noteSuccess(now)
     noteListing(true, null)
     await takeIn(listing.jobids)
     await lookAtSome()
@@ -159,12 +162,20 @@ export function createDiscovery(
     if (seen === null) return false
     const now = clock.now()
     if (seen.outcome === 'failed' && isAboutUpstream(seen)) {
+      // It may be this job alone that cannot be answered: next time the others come first.
+      const candidate = candidates.get(jobid)
+      if (candidate !== undefined) putBack(jobid, candidate)
       await gate.failed(seen, now)
       return false
     }
-    if (seen.outcome !== 'failed') await gate.worked(now)
+    if (seen.outcome !== 'failed') await noteSuccess(now)
     await decide(jobid, seen, now)
     return true
+  }
+
+  /** What is listed and found says nothing good while most of the jobs that ran are missing. */
+  async function noteSuccess(now: number): Promise<void> {
+    if (!looks.isHolding()) await gate.worked(now)
   }
 
   async function decide(jobid: string, seen: Look, now: number): Promise<void> {
@@ -187,8 +198,10 @@ export function createDiscovery(
     await record(step.job, step.drafts, seen.document, now)
   }
 
+  /** Puts an id behind all others. */
   function putBack(jobid: string, candidate: Candidate): void {
     settled.delete(jobid)
+    candidates.delete(jobid)
     candidates.set(jobid, candidate)
   }
 

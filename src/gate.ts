@@ -54,7 +54,7 @@ export interface Gate {
   start(): Promise<void>
   /** Runs a request when it is its turn; null when the gate was stopped before that. */
   run<T>(request: () => Promise<T>, urgency: Urgency): Promise<T | null>
-  /** True when a request may be made now; for a probe that is said once. */
+  /** True when a request may be made now; for a probe that is said once, during a pause never. */
   admits(now: number): boolean
   /** When the next probe may be made, epoch ms; null while everything is let through. */
   readonly probeAt: number | null
@@ -73,6 +73,8 @@ const refusalsToDeny = 3
 const failuresToBeDown = 3
 /** More often would risk that the account is locked. */
 const deniedProbeMs = 300_000
+/** What nobody asked for waits for everything else, but no longer than this. */
+const patienceMs = 5000
 const priorities: Readonly<Record<Urgency, number>> = { asked: 2, watched: 1, discovery: 0 }
 
 export function createGate(
@@ -94,12 +96,15 @@ export function createGate(
   let lastError: string | null = null
   let probeAt: number | null = null
   let probes = 0
+  let turns = 0
+  let notedAt = 0
   let pausedUntil = 0
   let cancelPause: Cancel = () => undefined
   /** What ends the waiting of those whose turn has not come. */
   const waiting = new Set<() => void>()
 
   function note(signal: Signal, now: number): Promise<void> {
+    notedAt = now
     const before = health.state
     health = afterSignal(health, signal, now, thresholds)
     if (health.state !== before) {
@@ -123,7 +128,7 @@ export function createGate(
         const state = upstreamStateOf(health.state)
         if (state === told) return
         const { since } = health
-        const at = clock.now()
+        const at = notedAt
         const reason = lastError ?? 'it answers again'
         // That it is over is told with the time since when it was not well.
         const draft = upstreamDraft(state, reason, state === 'up' ? toldSince : since)
@@ -166,17 +171,28 @@ export function createGate(
     },
     run: <T>(request: () => Promise<T>, urgency: Urgency) =>
       new Promise<T | null>((resolve, reject) => {
+        turns += 1
+        const id = String(turns)
+        const cancelPatience =
+          urgency === 'discovery'
+            ? clock.after(patienceMs, () => {
+                queue.setPriority(id, priorities.asked)
+              })
+            : () => undefined
         const giveUp = (): void => {
+          cancelPatience()
           resolve(null)
         }
         waiting.add(giveUp)
         const turn = async (): Promise<void> => {
+          cancelPatience()
           waiting.delete(giveUp)
           resolve(await request())
         }
-        queue.add(turn, { priority: priorities[urgency] }).catch(reject)
+        queue.add(turn, { id, priority: priorities[urgency] }).catch(reject)
       }),
     admits(now) {
+      if (now < pausedUntil) return false
       if (probeAt === null) return true
       if (now < probeAt) return false
       probeAt = nextProbeAt(now)

@@ -3,7 +3,8 @@ import { advance, judgedFrom } from './core/advance.ts'
 import type { LifePolicy } from './core/advance.ts'
 import { Census } from './core/census.ts'
 import type { Job, JobState } from './core/job.ts'
-import { forgetful } from './core/memory.ts'
+import { forgetful, isForgetful } from './core/memory.ts'
+import type { Memory } from './core/memory.ts'
 import type { Failed, Observation, Problem } from './core/observation.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
@@ -29,14 +30,22 @@ export interface Looks {
   /** Counts a job no longer. */
   leaves(job: WatchedJob): void
   /**
-   * Asks the upstream for a job and takes the answer in, unless the job is no longer `current` then.
-   * Never rejects. Resolves to how long the upstream wants to be left alone, in ms, or null.
+   * Asks the upstream for a job and takes the answer in, unless the job is no longer watched then.
+   * Never rejects.
    */
-  take(job: WatchedJob, isCurrent: () => boolean): Promise<number | null>
+  take(job: WatchedJob, how: Taking): Promise<void>
+  /** True while so many jobs are missing that no answer counts as the upstream's being well. */
+  isHolding(): boolean
   /** True while nothing but an answer of the upstream can change a job. */
   isPatient(job: WatchedJob): boolean
   /** Holds a job against `stallAfter` and its deadline without asking the upstream. */
   judge(job: WatchedJob): Promise<void>
+}
+
+export interface Taking {
+  readonly isWatched: () => boolean
+  /** Somebody asked for this look: it is none of those that are made after an end. */
+  readonly isAsked: boolean
 }
 
 const unconfirmed = 'COMPLETED, but the document does not look finished: looking again'
@@ -54,7 +63,7 @@ export function createLooks(
 
   /** True while an unchanged document means that nothing at all is to be done. */
   function isPlain({ state, memory, judgedFrom: from }: WatchedJob): boolean {
-    return state === 'active' && memory.confirming === 0 && clock.now() < from
+    return state === 'active' && isForgetful(memory) && clock.now() < from
   }
 
   /** A miss among many is no word about this job: it is held against the upstream. */
@@ -70,42 +79,50 @@ export function createLooks(
     return { outcome: 'failed', failure: 'transient', detail, retryAfterMs: null }
   }
 
-  /** Writes what a look changed; returns how long the upstream wants to be left alone. */
-  async function takeIn(job: WatchedJob, seen: Look, now: number): Promise<number | null> {
+  async function noteHealth(seen: Look, now: number): Promise<void> {
+    if (seen.outcome === 'failed') await gate.failed(seen, now)
+    // While most jobs are missing, that one more is says nothing good.
+    else if (seen.outcome !== 'missing' || !census.holds(now)) await gate.worked(now)
+  }
+
+  /** Writes what a look changed. */
+  async function takeIn(
+    job: WatchedJob,
+    seen: Look,
+    { now, isAsked }: { now: number; isAsked: boolean },
+  ): Promise<void> {
     switch (seen.outcome) {
       case 'same':
         worked(job, now)
         job.memory = forgetful
         job.quiet += 1
-        return null
+        return
       case 'seen':
         // An answer that says something ends the row of failures, whatever it says.
         job.failures = 0
-        await commit(job, seen, seen.document, now)
+        await commit(job, seen, { now, isAsked, document: seen.document })
         // An ended job keeps nothing in memory but its place in the schedule.
         job.fingerprint = job.state === 'active' ? seen.fingerprint : null
         if (job.memory.confirming === 0) worked(job, now)
         else failed(job, 'unconfirmed', unconfirmed, now)
-        return null
+        return
       case 'missing':
         job.failures = 0
-        await commit(job, seen, null, now)
+        await commit(job, seen, { now, isAsked })
         // A job that ended is never lost: what is answered about it then means nothing.
         if (job.state !== 'ended') failed(job, 'missing', seen.detail, now)
-        return null
+        return
       case 'failed':
-        if (!isPlain(job)) await commit(job, seen, null, now)
+        if (!isPlain(job)) await commit(job, seen, { now, isAsked })
         if (job.state !== 'ended') failed(job, seen.failure, seen.detail, now)
         job.failures += 1
-        return seen.retryAfterMs
     }
   }
 
   async function commit(
     job: WatchedJob,
     observation: Observation,
-    document: string | null,
-    now: number,
+    { now, isAsked, document = null }: { now: number; isAsked: boolean; document?: string | null },
   ): Promise<void> {
     for (let attempt = 1; attempt <= maxCommitTries; attempt += 1) {
       const before = await store.findJob(job)
@@ -113,13 +130,17 @@ export function createLooks(
         setState(job, 'stopped')
         return
       }
-      const { job: after, memory, drafts } = advance(before, job.memory, observation, now, policy)
+      const { job: next, memory, drafts } = advance(before, job.memory, observation, now, policy)
+      // Looks that are asked for are none of those that are still to be made before or after an end.
+      const isExtra = isAsked && before.state === 'ended' && drafts.length === 0
+      const after = isExtra ? { ...next, looksLeft: before.looksLeft } : next
       if (after !== before) {
         const result = await store.commitLook({ job: after, drafts, document, at: now })
         if (result.outcome === 'conflict') continue
         logChange(result.job, drafts.length)
       }
-      job.memory = memory
+      job.memory =
+        isAsked && job.memory.confirming > 0 ? withConfirming(memory, job.memory) : memory
       setState(job, after.state)
       job.looksLeft = after.looksLeft
       job.judgedFrom = judgedFrom(after, policy)
@@ -170,30 +191,35 @@ export function createLooks(
       if (job.state === 'active') activeCount -= 1
       census.leaves(job)
     },
-    async take(job, isCurrent) {
+    isHolding: () => census.holds(clock.now()),
+    async take(job, { isWatched, isAsked }) {
       try {
         const seen = await upstream.fetchJob(job.jobid, isPlain(job) ? job.fingerprint : null)
         const now = clock.now()
         // Stopped, or stopped and watched anew, while the request was under way: what is answered
         // still tells how the upstream is.
-        const weighed = isCurrent() ? weigh(job, seen, now) : seen
-        await (weighed.outcome === 'failed' ? gate.failed(weighed, now) : gate.worked(now))
-        return isCurrent() ? await takeIn(job, weighed, now) : null
+        const weighed = isWatched() ? weigh(job, seen, now) : seen
+        await noteHealth(weighed, now)
+        if (isWatched()) await takeIn(job, weighed, { now, isAsked })
       } catch (error) {
         // Ours, not the upstream's: the document was not taken in, so the next look sees it again.
         job.failures += 1
         const detail = 'the answer could not be taken in; the log says why'
         failed(job, 'protocol', detail, clock.now())
         logCrash(error, job)
-        return null
       }
     },
     isPatient: ({ state, judgedFrom: from }) => state !== 'active' || clock.now() < from,
     judge: (job) =>
-      commit(job, notAsked, null, clock.now()).catch((error: unknown) => {
+      commit(job, notAsked, { now: clock.now(), isAsked: false }).catch((error: unknown) => {
         logCrash(error, job)
       }),
   }
+}
+
+/** What a look left in mind, but no further on the way to a confirmed end than before it. */
+function withConfirming(memory: Memory, before: Memory): Memory {
+  return { ...memory, confirming: Math.min(memory.confirming, before.confirming) }
 }
 
 const notAsked: Failed = {

@@ -95,9 +95,10 @@ export function createPoller(
       if (entry === undefined) return
       const now = clock.now()
       // A probe is made by whichever job is next.
-      const isProbe = gate.probeAt !== null && gate.probeAt <= now
+      const probeAt = gate.isPaused ? null : gate.probeAt
+      const isProbe = probeAt !== null && probeAt <= now
       if (entry.dueAt > now && !isProbe) {
-        const wakeAt = Math.min(entry.dueAt, gate.probeAt ?? Infinity)
+        const wakeAt = Math.min(entry.dueAt, probeAt ?? Infinity)
         cancelTimer = clock.after(wakeAt - now, pump)
         return
       }
@@ -151,11 +152,14 @@ export function createPoller(
       const lagMs = Math.max(0, clock.now() - entry.dueAt)
       metrics.pollLag.observe({ upstream: upstream.name }, lagMs / 1000)
     }
-    const retryAfterMs = await looks.take(entry, () => isWatched(entry))
-    // While the upstream is away its probes are spread by the gate, and not by a job's own failures:
-    // when it is back every job shall be looked at soon.
+    const hadPlans = hasPlans(entry)
+    await looks.take(entry, {
+      isWatched: () => isWatched(entry),
+      isAsked: askers !== null,
+    })
     if (gate.probeAt !== null && entry.state === 'active') wait(entry)
-    else comeBack(entry, (now) => nextAt(entry, now, retryAfterMs))
+    else if (askers !== null && hadPlans && hasPlans(entry)) comeBackAsPlanned(entry)
+    else comeBack(entry, (now) => nextAt(entry, now))
     for (const done of askers ?? []) done()
   }
 
@@ -165,12 +169,30 @@ export function createPoller(
     wait(entry)
   }
 
-  function nextAt(entry: WatchedJob, now: number, retryAfterMs: number | null): number | null {
+  function nextAt(entry: WatchedJob, now: number): number | null {
     const { confirming } = entry.memory
-    return nextPollAt({ ...entry, confirming }, policy, { now, random, retryAfterMs })
+    return nextPollAt({ ...entry, confirming }, policy, { now, random })
   }
 
+  /** True while the looks at a job have fixed pauses: before an end is told, and after it. */
+  function hasPlans({ state, memory }: WatchedJob): boolean {
+    return state === 'ended' || memory.confirming > 0
+  }
+
+  /** A look that was asked for moves none of the planned ones. */
+  function comeBackAsPlanned(entry: WatchedJob): void {
+    const { state, dueAt, looksLeft } = entry
+    const isDone = state === 'ended' && looksLeft === 0
+    comeBack(entry, (now) => (isDone ? null : Math.max(now, dueAt)))
+  }
+
+  /**
+   * While the upstream is away its probes are spread by the gate, and not by a job's own failures:
+   * when it is back every job shall be looked at soon.
+   */
   function wait(entry: WatchedJob): void {
+    // A job is lost after a time of nothing but misses, and now there is a time without a look.
+    if (entry.memory.misses !== null) entry.memory = { ...entry.memory, misses: null }
     comeBack(entry, (now) => now + jitter(longestMs, jitterFraction, random))
   }
 
@@ -215,7 +237,7 @@ export function createPoller(
   function firstLookAt({ state, looksLeft }: PolledJob, now: number): number {
     if (state === 'active') return now + Math.floor(random() * policy.intervalMs)
     const history = { state, looksLeft, confirming: 0, quiet: 0, failures: 0 }
-    return nextPollAt(history, policy, { now, random, retryAfterMs: null }) ?? now
+    return nextPollAt(history, policy, { now, random }) ?? now
   }
 
   return {

@@ -186,14 +186,27 @@ describe('rounds', () => {
     expect(await at.types()).toEqual([])
   })
 
-  test('end early when the upstream fails, and go on where they were', async () => {
+  test('end early when the upstream fails, and go on with the others', async () => {
     await using at = await discovering(['j1', 'j2', 'j3', 'j4'], { discovery: { concurrency: 1 } })
     at.upstream.look = (jobid) => (jobid === 'j2' ? failing('transient') : completed(jobid))
     await begin(at)
     expect(at.upstream.asked).toEqual(['j1', 'j2'])
     at.upstream.look = (jobid) => completed(jobid)
     await at.clock.advance(round)
-    expect(at.upstream.asked).toEqual(['j1', 'j2', 'j2', 'j3', 'j4'])
+    expect(at.upstream.asked).toEqual(['j1', 'j2', 'j3', 'j4', 'j2'])
+  })
+
+  test('come to every job, whatever some of them do', async () => {
+    const bad = Array.from({ length: 9 }, (_, n) => `bad-${n}`)
+    const good = Array.from({ length: 9 }, (_, n) => `good-${n}`)
+    await using at = await discovering([...bad, ...good])
+    at.upstream.look = (jobid) =>
+      jobid.startsWith('bad') ? failing('transient') : completed(jobid)
+    await begin(at)
+    await at.clock.advance(15 * round)
+    for (const jobid of good) {
+      expect(await at.store.findJob({ upstream: 'prod', jobid })).not.toBeNull()
+    }
   })
 
   test('are not made while the upstream is down, but the list may be the probe that finds it up', async () => {
@@ -211,6 +224,16 @@ describe('rounds', () => {
       'upstream.down',
       'upstream.up',
     ])
+  })
+
+  test('do not make the upstream denied for an account that may not list', async () => {
+    await using at = await discovering([])
+    at.upstream.list = () => failing('denied')
+    await begin(at)
+    await at.clock.advance(10 * round)
+    await at.watch('j1')
+    expect(await at.types()).toEqual(['job.watched', 'job.executing'])
+    expect(at.upstream.lists).toBeGreaterThan(5)
   })
 
   test('do not make the upstream denied for jobs of others that the account may not see', async () => {

@@ -134,6 +134,25 @@ describe('an upstream that is away', () => {
   })
 })
 
+describe('an upstream that wants to be left alone', () => {
+  test('is left alone, and its jobs are overdue and stalled in time all the same', async () => {
+    await using at = await watching({ stallAfterMs: 5 * minute })
+    const deadline = { atMs: at.clock.now() + 3 * minute }
+    const { job } = await at.store.registerJob({ upstream: 'prod', jobid: 'j1', deadline }, noon)
+    at.poller.watch(job)
+    await settle()
+    at.upstream.look = () => failing('throttled', { retryAfterMs: 15 * minute })
+    await at.clock.advance(5000)
+    expect(await askedIn(at, 3.5 * minute)).toBe(0)
+    expect((await at.types()).slice(2)).toEqual(['job.overdue'])
+    expect(await askedIn(at, 6 * minute)).toBe(0)
+    expect((await at.types()).slice(3)).toEqual(['job.stalled'])
+    at.upstream.look = () => running('b')
+    await at.clock.advance(6 * minute)
+    expect(at.poller.statusOf(job.id)?.problem).toBeNull()
+  })
+})
+
 describe('an upstream that refuses', () => {
   test('is denied after three looks in a row, and then asked every five minutes', async () => {
     await using at = await watching()
@@ -218,6 +237,28 @@ describe('jobs that go missing together', () => {
     expect(at.gate.status().state).toBe('up')
   })
 
+  test('are not thought to be back for a job that is lost already or was never there', async () => {
+    await using at = await watching()
+    at.upstream.look = (jobid) => (jobid === 'never' ? missing : running('a'))
+    await at.watch('never')
+    await at.clock.advance(2 * minute)
+    expect((await at.types()).slice(-1)).toEqual(['job.lost'])
+    await watchMany(at, 6)
+    at.upstream.look = () => missing
+    await at.clock.advance(9 * minute)
+    expect((await at.upstreamEvents()).map(({ type }) => type)).toEqual(['upstream.down'])
+    expect((await at.types()).filter((type) => type === 'job.lost')).toHaveLength(1)
+  })
+
+  test('are not thought to be back for a list that can be read', async () => {
+    await using at = await watching({ discovery: { intervalMs: 10_000 } })
+    at.discovery.start()
+    await watchMany(at, 6)
+    at.upstream.look = () => missing
+    await at.clock.advance(9 * minute)
+    expect((await at.upstreamEvents()).map(({ type }) => type)).toEqual(['upstream.down'])
+  })
+
   test('are lost as ever when most of the others are there', async () => {
     await using at = await watching()
     await watchMany(at, 7)
@@ -284,6 +325,29 @@ describe('a look that is asked for', () => {
     await at.poller.pollNow(now)
     expect((await at.types()).at(-1)).toBe('job.reopened')
     expect(await askedIn(at, 5000)).toBe(1)
+  })
+
+  test('is none of the two that are made after an end', async () => {
+    await using at = await watching()
+    const ended = { status: 'COMPLETED', rawStatus: 'COMPLETED', endedAt: noon } as const
+    at.upstream.look = () => running('done', ended)
+    const job = await at.watch('j1')
+    for (let n = 0; n < 3; n += 1) {
+      await at.clock.advance(1000)
+      await at.poller.pollNow(job)
+    }
+    at.upstream.asked.length = 0
+    // Six intervals after the end, and twenty after that.
+    await at.clock.advance(26_999)
+    expect(at.upstream.asked).toHaveLength(0)
+    await at.clock.advance(1)
+    expect(at.upstream.asked).toHaveLength(1)
+    await at.clock.advance(99_999)
+    expect(at.upstream.asked).toHaveLength(1)
+    await at.clock.advance(1)
+    expect(at.upstream.asked).toHaveLength(2)
+    await at.clock.advance(60 * minute)
+    expect(at.upstream.asked).toHaveLength(2)
   })
 
   test('is not made while the upstream wants to be left alone, and does not wait for it either', async () => {

@@ -44,6 +44,11 @@ export class Census {
     if (!job.isMissing) this.#missing += 1
     job.isMissing = true
     this.#judge(now)
+    return this.holds(now)
+  }
+
+  /** True while misses are the upstream's trouble. */
+  holds(now: number): boolean {
     return this.#since !== null && now - this.#since < this.#holdMs
   }
 

@@ -8,3 +8,8 @@ export interface Memory {
 
 /** Nothing in mind. */
 export const forgetful: Memory = { misses: null, confirming: 0 }
+
+/** True when nothing is in mind. */
+export function isForgetful({ misses, confirming }: Memory): boolean {
+  return misses === null && confirming === 0
+}

@@ -33,17 +33,16 @@ const pausesAfterEnd = [6, 20]
 
 /**
  * When to look next, epoch ms; null when never. While a job runs: after `interval` while something
- * changes, stretching to `maxInterval` when nothing does, doubling after failures. The upstream's
- * own wish (`retryAfterMs`) is a floor.
+ * changes, stretching to `maxInterval` when nothing does, doubling after failures.
  */
 export function nextPollAt(
   history: PollHistory,
   policy: PollPolicy,
-  { now, random, retryAfterMs }: { now: number; random: Random; retryAfterMs: number | null },
+  { now, random }: { now: number; random: Random },
 ): number | null {
   const pause = pauseMs(history, policy)
   if (pause === null) return null
-  return now + Math.max(jitter(pause, jitterFraction, random), retryAfterMs ?? 0)
+  return now + jitter(pause, jitterFraction, random)
 }
 
 function pauseMs(

@@ -12,14 +12,12 @@ function pauseAfter(
   history: Partial<PollHistory>,
   {
     random = 0.5,
-    retryAfterMs = null as number | null,
     ...changed
   }: Partial<PollPolicy> & {
     random?: number
-    retryAfterMs?: number | null
   } = {},
 ): number {
-  const surroundings = { now: noon, random: always(random), retryAfterMs }
+  const surroundings = { now: noon, random: always(random) }
   const running: PollHistory = {
     state: 'active',
     looksLeft: 0,
@@ -80,12 +78,6 @@ test('an outage of any length leaves the pause bounded', () => {
   expect(longest).toBeGreaterThanOrEqual(20_000)
   expect(longest).toBeLessThanOrEqual(300_000)
   expect(pauseAfter({ quiet: 0, failures: 1_000_000 })).toBe(longest)
-})
-
-test('what the upstream asks for is the least pause', () => {
-  expect(pauseAfter({ quiet: 0, failures: 1 }, { retryAfterMs: 30_000 })).toBe(30_000)
-  expect(pauseAfter({ quiet: 0, failures: 1 }, { retryAfterMs: 30_000, random: 0 })).toBe(30_000)
-  expect(pauseAfter({ quiet: 0, failures: 3 }, { retryAfterMs: 1000 })).toBe(20_000)
 })
 
 test('an end that is not believed yet is looked at after 1, 2 and 6 intervals', () => {

@@ -48,8 +48,8 @@ function at(afterMs: number): string {
   return new Date(1_760_000_000_000 + afterMs).toISOString()
 }
 
-/** A job whose end was told, was looked at twice more, and showed nothing new. */
-const settled = { state: 'ended', nextPollAt: null, problem: null }
+/** A job whose end was told, was looked at more than that, and showed nothing new. */
+const settled = { state: 'ended', problem: null }
 
 const registryEdit = '/gis/admin/system/containerregistries/qk2v81lmw0z7c3hd9t5np/edit'
 
@@ -799,7 +799,6 @@ export const traceExpectations: readonly TraceExpectation[] = [
       messageCount: 0,
       result: null,
       resultBytes: 0,
-      nextPollAt: null,
     },
     upstream: 'up',
   },

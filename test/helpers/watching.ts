@@ -122,7 +122,7 @@ export async function watching({ discovery: discovered, ...options }: WatchingOp
     )
     const discovery = createDiscovery(
       {
-        ...{ store, upstream, gate, clock, random, log },
+        ...{ store, upstream, gate, looks, clock, random, log },
         watch: (job) => {
           poller.watch(job, { seenAlready: true })
         },

@@ -114,7 +114,9 @@ function createStore(
       const inserted = jobs.insert(fresh)
       return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
     }
-    if (known.state === 'stopped' || known.state === 'lost') {
+    // Of a job that was recorded in silence nobody has heard yet.
+    const isSilent = known.state === 'ended' && known.lastSeq === null
+    if (known.state === 'stopped' || known.state === 'lost' || isSilent) {
       const watched = watchedAnew(withSettings(known, registration), at)
       return { job: mustWrite(write(watched, [watchedDraft], at)), began: true }
     }

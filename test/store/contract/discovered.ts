@@ -44,6 +44,17 @@ export function discoveredCases(open: OpenStore): void {
       expect(seqs(await ground.events())).toEqual([1])
     })
 
+    test('of which nobody has heard is watched anew when it is registered', async () => {
+      const ground = await Ground.create(open)
+      await record(ground, ended())
+      const { job, began } = await ground.store.registerJob({ ...key, label: 'mine' }, noon)
+      expect(began).toBe(true)
+      expect(job).toMatchObject({ state: 'active', status: null, label: 'mine', lastSeq: 1 })
+      // Told once, it has ended for good.
+      await ground.look(key, [aDraft('job.completed')], { state: 'ended', status: 'COMPLETED' })
+      expect((await ground.store.registerJob(key, noon)).began).toBe(false)
+    })
+
     test('that is known by now is left as it is', async () => {
       const ground = await Ground.create(open)
       const job = await ground.register('j-1', { label: 'mine' })
