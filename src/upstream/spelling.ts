@@ -22,9 +22,10 @@ function spellingsOf(char: string): string {
   const percent = [...Buffer.from(char)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`)
   const units = char.split('').map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0'))
   const spellings = [
-    `\\\\?${escaped(char)}`,
+    // JSON may be a text within JSON, and is escaped once more there.
+    `\\\\{0,3}${escaped(char)}`,
     percent.join(''),
-    units.map((unit) => `\\\\u${unit}`).join(''),
+    units.map((unit) => `\\\\{1,2}u${unit}`).join(''),
     `&#x0?${hex};`,
     `&#0?${String(char.codePointAt(0))};`,
     ...(char === ' ' ? ['\\+'] : []),
