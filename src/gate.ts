@@ -96,7 +96,7 @@ export function createGate(
   let lastError: string | null = null
   let probeAt: number | null = null
   let probes = 0
-  let turns = 0
+  let discoveries = 0
   let notedAt = 0
   let pausedUntil = 0
   let cancelPause: Cancel = () => undefined
@@ -154,6 +154,18 @@ export function createGate(
     cancelPause = clock.after(ms, () => queue.start())
   }
 
+  /** Where a request stands in line; what waits long enough moves to the front. */
+  function placeFor(urgency: Urgency) {
+    const priority = priorities[urgency]
+    if (urgency !== 'discovery') return { options: { priority }, leave: () => undefined }
+    discoveries += 1
+    const id = `discovery ${discoveries}`
+    const leave = clock.after(patienceMs, () => {
+      queue.setPriority(id, priorities.asked)
+    })
+    return { options: { priority, id }, leave }
+  }
+
   return {
     async start() {
       const stored = await store.findUpstream(name)
@@ -171,25 +183,18 @@ export function createGate(
     },
     run: <T>(request: () => Promise<T>, urgency: Urgency) =>
       new Promise<T | null>((resolve, reject) => {
-        turns += 1
-        const id = String(turns)
-        const cancelPatience =
-          urgency === 'discovery'
-            ? clock.after(patienceMs, () => {
-                queue.setPriority(id, priorities.asked)
-              })
-            : () => undefined
+        const place = placeFor(urgency)
         const giveUp = (): void => {
-          cancelPatience()
+          place.leave()
           resolve(null)
         }
         waiting.add(giveUp)
         const turn = async (): Promise<void> => {
-          cancelPatience()
+          place.leave()
           waiting.delete(giveUp)
           resolve(await request())
         }
-        queue.add(turn, { id, priority: priorities[urgency] }).catch(reject)
+        queue.add(turn, place.options).catch(reject)
       }),
     admits(now) {
       if (now < pausedUntil) return false

@@ -69,6 +69,13 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
 
 function whatWouldBeRight(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return `must be ${kinds[issue.expected] ?? issue.expected}`
+  // Bounds of numbers say themselves in words what they are.
+  if (issue.code === 'too_big' && issue.origin !== 'number') {
+    return `must have at most ${issue.maximum} ${parts[issue.origin] ?? 'characters'}`
+  }
+  if (issue.code === 'too_small' && issue.origin !== 'number') {
+    return `must have at least ${issue.minimum} ${parts[issue.origin] ?? 'characters'}`
+  }
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
   return issue.message
 }
@@ -79,3 +86,5 @@ const kinds: Readonly<Record<string, string>> = {
   string: 'a text',
   number: 'a number',
 }
+
+const parts: Readonly<Record<string, string>> = { array: 'entries' }

@@ -264,3 +264,17 @@ test.each([
   const listed = await app.call('/v1/jobs?state=bogus')
   expect(problemOf(listed).detail).toBe('state: must be one of active, ended, stopped, lost')
 })
+
+test('what is too long or too many is told its bound in words', async () => {
+  await using app = await startApp()
+  const messageFor = async (body: object) => {
+    const answer = await app.post('/v1/jobs', { jobid: 'j1', ...body })
+    return problemOf(answer).errors?.map(({ field, message }) => `${field} ${message}`)
+  }
+  expect(await messageFor({ label: 'x'.repeat(201) })).toEqual([
+    'label must have at most 200 characters',
+  ])
+  const tags = Array.from({ length: 51 }, (_, n) => `tag ${n}`)
+  expect(await messageFor({ tags })).toEqual(['tags must have at most 50 entries'])
+  expect(await messageFor({ tags: [''] })).toEqual(['tags.0 must have at least 1 characters'])
+})

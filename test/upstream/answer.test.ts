@@ -461,3 +461,12 @@ test('no answer is too odd, and only a document of the job is taken for one', ()
     }),
   )
 })
+
+test('a document of the job is one, whatever error it tells', () => {
+  const error = { code: 500, message: 'disk full' }
+  expect(kindOf(lookAt({ jobid, status: 'FAILED', error }))).toBe('seen')
+  expect(kindOf(lookAt({ jobid, status: 'FAILED', code: 500, messages: ['no'] }))).toBe('seen')
+  // But `error` is no status of a job.
+  expect(kindOf(lookAt({ jobid, status: 'error', code: 498, messages: ['no'] }))).toBe('auth')
+  expect(kindOf(lookAt({ jobid: 'another', status: 'FAILED', error }))).toBe('transient')
+})

@@ -677,3 +677,52 @@ test('closing the upstream ends a look that is under way', async () => {
   await upstream.close()
   expect((await look).outcome).toBe('failed')
 })
+
+describe('a secret that the upstream quotes', () => {
+  const password = 'Win ter&2026++x'
+  const spellings = [
+    password,
+    encodeURIComponent(password),
+    new URLSearchParams({ password }).toString().slice('password='.length),
+    password.toUpperCase(),
+    password.replaceAll('&', '&amp;'),
+    Buffer.from(password).toString('base64'),
+  ]
+
+  test.each(spellings)('is in no detail, spelt %s', async (spelling) => {
+    // So long a text that the secret stands where details are cut.
+    for (const before of ['', 'x'.repeat(290), 'y'.repeat(298)]) {
+      const origin = await serveHttp((_, response) => {
+        const message = `${before} cannot handle ${spelling} and more`
+        sendJson(response, { error: { code: 500, message, details: [] } })
+      })
+      const look = await anUpstream(origin, {
+        auth: { ...credentialsAt(origin), password },
+      }).fetchJob('j-1', null)
+      const { detail } = look as { detail: string }
+      expect(detail).toMatch(/^no token: /)
+      for (let length = 6; length <= spelling.length; length += 1) {
+        expect(detail).not.toContain(spelling.slice(0, length))
+      }
+    }
+  })
+})
+
+test('an upstream that resets every connection is asked once more only after it worked', async () => {
+  let requests = 0
+  let works = true
+  const origin = await serveRaw((socket) => {
+    requests += 1
+    if (!works) {
+      socket.resetAndDestroy()
+      return
+    }
+    socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${jobText.length}\r\n\r\n${jobText}`)
+  })
+  const upstream = anUpstream(origin)
+  await upstream.fetchJob('j-1', null)
+  works = false
+  requests = 0
+  for (let look = 0; look < 10; look += 1) await upstream.fetchJob('j-1', null)
+  expect(requests).toBe(11)
+})

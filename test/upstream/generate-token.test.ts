@@ -140,6 +140,19 @@ describe('no token comes from', () => {
     expect(classify(body, fields)).toMatchObject({ outcome: 'failed', failure })
   })
 
+  test.each([
+    ['Invalid username or password.', 'auth', true],
+    ['Ungültiger Benutzername oder ungültiges Kennwort.', 'auth', undefined],
+    ['The identity store is not available. Try again later.', 'transient', undefined],
+    ['The request timed out.', 'transient', undefined],
+  ])('that is refused with code 400 and "%s" is %s', (details, failure, badCredentials) => {
+    const answer = classify({
+      error: { code: 400, message: 'Unable to generate token.', details: [details] },
+    })
+    expect(answer).toMatchObject({ failure, detail: expect.stringContaining(details) as string })
+    expect(answer.outcome === 'failed' && answer.badCredentials).toBe(badCredentials)
+  })
+
   test('an endpoint that asks for patience, which is told for how long', () => {
     expect(classify(gatewayPage, { status: 429, headers: { 'retry-after': '30' } })).toMatchObject({
       failure: 'throttled',
