@@ -21,10 +21,14 @@ function spellingsOf(char: string): string {
   const hex = (char.codePointAt(0) ?? 0).toString(16)
   const percent = [...Buffer.from(char)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`)
   const units = char.split('').map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0'))
+  // What JSON escapes is escaped once more where the JSON is a text within JSON.
+  const [maybeEscaped, unicode] = /[a-z0-9]/i.test(char)
+    ? ['', '\\\\u']
+    : ['\\\\{0,3}', '\\\\{1,2}u']
   const spellings = [
-    `\\\\?${escaped(char)}`,
+    `${maybeEscaped}${escaped(char)}`,
     percent.join(''),
-    units.map((unit) => `\\\\u${unit}`).join(''),
+    units.map((unit) => `${unicode}${unit}`).join(''),
     `&#x0?${hex};`,
     `&#0?${String(char.codePointAt(0))};`,
     ...(char === ' ' ? ['\\+'] : []),

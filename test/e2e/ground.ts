@@ -96,8 +96,15 @@ export async function ground(settings: { readonly polling?: object; [key: string
     }
   }
 
+  /** True while no look is under way or in line. */
+  async function isAtRest(): Promise<boolean> {
+    const { items } = (await app.call('/v1/jobs?state=active')).json as { items: JobAnswer[] }
+    return items.every(({ nextPollAt }) => nextPollAt !== null)
+  }
+
   return Object.assign(app, {
     clock,
+    isAtRest,
     job,
     register,
     watch,
@@ -118,15 +125,10 @@ export async function ground(settings: { readonly polling?: object; [key: string
       const stepMs = timeoutMs / 2
       for (let left = ms; left > 0; left -= stepMs) {
         await clock.advance(Math.min(stepMs, left))
-        await until(async () => !(await isLooking()))
+        await until(isAtRest)
       }
     },
   })
-
-  async function isLooking(): Promise<boolean> {
-    const { items } = (await app.call('/v1/jobs?state=active')).json as { items: JobAnswer[] }
-    return items.some(({ nextPollAt }) => nextPollAt === null)
-  }
 }
 
 export type Ground = Awaited<ReturnType<typeof ground>>

@@ -58,6 +58,8 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   const meter = new RateMeter(clock.now())
   const way = tokenWay()
   const tokens = tokenSource()
+  const password = 'password' in options.auth ? [options.auth.password] : []
+  let secrets = { token: '', pattern: patternOf(password) }
   let lastWorked = true
   let lastDate: { readonly header: string; readonly at: number } | null = null
 
@@ -78,7 +80,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
   function tokenWay(): TokenWay {
     const { auth } = options
     if ('token' in auth) return { fixed: auth.token }
-    const { tokenUrl, expirationMs, password } = auth
+    const { tokenUrl, expirationMs } = auth
     const body = tokenForm({ ...auth, referer })
     return {
       credentials: { ...auth, referer },
@@ -91,7 +93,7 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           timeoutMs,
           maxBytes: maxTokenBytes,
         })
-        const given = classified(answer, password, (one) =>
+        const given = classified(answer, secrets.pattern, (one) =>
           classifyTokenAnswer(one, { expirationMs, now: clock.now() }),
         )
         return { answer, given }
@@ -137,7 +139,13 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const given = await tokens.get()
     if (given.outcome !== 'token') return { answer: given, token: null }
     const { token } = given
-    return { answer: classified(await get(path, token), token, classify), token }
+    return { answer: classified(await get(path, token), secretsWith(token), classify), token }
+  }
+
+  /** What finds the password and the token in an answer; to make it takes milliseconds. */
+  function secretsWith(token: string): RegExp {
+    if (token !== secrets.token) secrets = { token, pattern: patternOf([...password, token]) }
+    return secrets.pattern
   }
 
   /** Asks with a token; a refused one is renewed, once. */
@@ -196,26 +204,29 @@ function isRefused(answer: object): answer is Failed {
   return 'failure' in answer && answer.failure === 'auth'
 }
 
-/** No error is longer; of what is, only what is shown in the end is searched for the secret. */
+function patternOf(secrets: readonly string[]): RegExp {
+  return new RegExp(secrets.map(anySpelling).join('|') || '(?!)', 'gi')
+}
+
+/** No error is longer; of what is, only what is shown in the end is searched for secrets. */
 const maxSearchedBytes = 262_144
 
 /**
- * What an answer means, told without the secret that it may quote: details are shown to everyone,
- * and they are cut, so the secret has to be gone before they are made.
+ * What an answer means, told without the secrets that it may quote: details are shown to everyone,
+ * and they are cut, so the secrets have to be gone before they are made.
  */
 function classified<T extends object>(
   answer: HttpAnswer,
-  secret: string,
+  secrets: RegExp,
   classify: (answer: HttpAnswer) => T,
 ): T {
   const meaning = classify(answer)
   if (!hasDetail(meaning)) return meaning
-  const pattern = new RegExp(anySpelling(secret), 'gi')
   if (answer.body.length > maxSearchedBytes) {
-    return { ...meaning, detail: meaning.detail.replace(pattern, '[secret]') }
+    return { ...meaning, detail: meaning.detail.replace(secrets, '[secret]') }
   }
   const text = answer.body.toString('utf8')
-  const shown = text.replace(pattern, '[secret]')
+  const shown = text.replace(secrets, '[secret]')
   if (shown === text) return meaning
   const hidden = classify({ ...answer, body: Buffer.from(shown) })
   return { ...meaning, detail: hasDetail(hidden) ? hidden.detail : 'the answer quotes a secret' }
