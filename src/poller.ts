@@ -170,8 +170,9 @@ export function createPoller(
   }
 
   function nextAt(entry: WatchedJob, now: number): number | null {
-    const { confirming } = entry.memory
-    return nextPollAt({ ...entry, confirming }, policy, { now, random })
+    const { state, looksLeft, quiet, failures, memory } = entry
+    const history = { state, looksLeft, quiet, failures, confirming: memory.confirming }
+    return nextPollAt(history, policy, { now, random })
   }
 
   /** A look that was asked for moves none of those that are made after an end. */
