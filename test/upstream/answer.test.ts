@@ -325,12 +325,15 @@ describe('a redirect', () => {
     `https://organization.example.com/gis/sharing/oauth2/authorize${query}`,
     `https://login.example.com/saml${query}`,
     `https://id.example.com/sign-in${query}`,
+    `https://fs.example.com/adfs/ls/${query}`,
+    `https://id.example.com/app/sso/saml${query}`,
   ]
   const elsewhere = [
     `https://gis.example.com/arcgis/admin/jobs/j-1${query}`,
     `/arcgis/admin/jobs/j-1/${query}`,
     '/maintenance.html?from=login&next=oauth',
     '/assigning/designing',
+    '/assorted/idpx/samlless',
     'http://[not a url',
     '',
   ]

@@ -161,12 +161,15 @@ function isSignInPage(body: Buffer): boolean {
   return signInWords.test(body.toString('latin1', 0, 65_536))
 }
 
+/** Where portals send those who have to sign in elsewhere. */
+const singleSignOn = /oauth|\/(adfs|saml2?|sso|idp)(\/|$)/i
+
 /** A redirect is never followed: it would carry the token elsewhere. */
 function redirected(answer: HttpAnswer): Failed {
   const location = headerOf(answer, 'location') ?? ''
   const base = 'http://relative.invalid'
   const { host, pathname } = new URL(URL.canParse(location, base) ? location : '/', base)
-  const isSignIn = /oauth/i.test(pathname) || signInWords.test(host + pathname)
+  const isSignIn = singleSignOn.test(pathname) || signInWords.test(host + pathname)
   const origin = URL.canParse(location) ? new URL(location).origin : 'another place'
   return failed(
     isSignIn ? 'auth' : 'protocol',

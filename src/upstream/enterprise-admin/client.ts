@@ -93,8 +93,10 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
           timeoutMs,
           maxBytes: maxTokenBytes,
         })
-        const given = classified(answer, secrets.pattern, (one) =>
-          classifyTokenAnswer(one, { expirationMs, now: clock.now() }),
+        const given = classified(
+          answer,
+          () => secrets.pattern,
+          (one) => classifyTokenAnswer(one, { expirationMs, now: clock.now() }),
         )
         return { answer, given }
       },
@@ -139,10 +141,10 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const given = await tokens.get()
     if (given.outcome !== 'token') return { answer: given, token: null }
     const { token } = given
-    return { answer: classified(await get(path, token), secretsWith(token), classify), token }
+    return { answer: classified(await get(path, token), () => secretsWith(token), classify), token }
   }
 
-  /** What finds the password and the token in an answer; to make it takes milliseconds. */
+  /** What finds the password and the token in an answer; to make it takes milliseconds, so it is kept. */
   function secretsWith(token: string): RegExp {
     if (token !== secrets.token) secrets = { token, pattern: patternOf([...password, token]) }
     return secrets.pattern
@@ -217,11 +219,12 @@ const maxSearchedBytes = 262_144
  */
 function classified<T extends object>(
   answer: HttpAnswer,
-  secrets: RegExp,
+  secretsNow: () => RegExp,
   classify: (answer: HttpAnswer) => T,
 ): T {
   const meaning = classify(answer)
   if (!hasDetail(meaning)) return meaning
+  const secrets = secretsNow()
   if (answer.body.length > maxSearchedBytes) {
     return { ...meaning, detail: meaning.detail.replace(secrets, '[secret]') }
   }
