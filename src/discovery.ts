@@ -150,7 +150,8 @@ export function createDiscovery(
     const worker = async (): Promise<void> => {
       for (const jobid of turns) {
         if (!goesOn || isStopped() || gate.isPaused || gate.probeAt !== null) return
-        goesOn = await lookAt(jobid)
+        // Another's success does not take back what one failure said.
+        if (!(await lookAt(jobid))) goesOn = false
       }
     }
     await Promise.all(Array.from({ length: policy.concurrency }, worker))

@@ -129,7 +129,8 @@ export function createGate(
         if (state === told) return
         const { since } = health
         const at = notedAt
-        const reason = lastError ?? 'it answers again'
+        // What failed after that is no reason of its being up.
+        const reason = state === 'up' ? 'it answers again' : (lastError ?? 'no usable answer')
         // That it is over is told with the time since when it was not well.
         const draft = upstreamDraft(state, reason, state === 'up' ? toldSince : since)
         await store.commitUpstream({ name, state, since, lastSuccessAt, draft, at })

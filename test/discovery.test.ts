@@ -196,6 +196,14 @@ describe('rounds', () => {
     expect(at.upstream.asked).toEqual(['j1', 'j2', 'j3', 'j4', 'j2'])
   })
 
+  test('end early also when other looks of the moment work', async () => {
+    const listed = Array.from({ length: 40 }, (_, n) => `j${n}`)
+    await using at = await discovering(listed, { discovery: { concurrency: 2 } })
+    at.upstream.look = (jobid) => (jobid === 'j1' ? failing('transient') : completed(jobid))
+    await begin(at)
+    expect(at.upstream.asked.length).toBeLessThan(5)
+  })
+
   test('come to every job, whatever some of them do', async () => {
     const bad = Array.from({ length: 9 }, (_, n) => `bad-${n}`)
     const good = Array.from({ length: 9 }, (_, n) => `good-${n}`)

@@ -44,6 +44,27 @@ describe('an upstream that is away', () => {
     expect(await at.store.findJob(jobs[0] ?? { upstream: '', jobid: '' })).toEqual(before)
   })
 
+  test('is up because it answered, whatever fails while that is written', async () => {
+    await using at = await watching()
+    const failed = failing('transient')
+    for (const ms of [0, 20_000]) await at.gate.failed(failed, noon + ms)
+    // None of these waits for the one before it to be written.
+    await Promise.all([
+      at.gate.failed(failed, noon + 40_000),
+      at.gate.worked(noon + 40_001),
+      at.gate.failed(failed, noon + 40_002),
+    ])
+    await settle()
+    const told = (await at.upstreamEvents()).map((event) => [
+      event.type,
+      'reason' in event && event.reason,
+    ])
+    expect(told).toEqual([
+      ['upstream.down', 'as if transient'],
+      ['upstream.up', 'it answers again'],
+    ])
+  })
+
   test('is not down before downAfter, however many looks failed', async () => {
     await using at = await watching()
     await watchMany(at, 20)

@@ -10,9 +10,8 @@ import type { Received, ReceiverAnswer } from '../../src/simulator/receiver.ts'
 import { scenario } from '../../src/simulator/scenarios.ts'
 import type { ScenarioKind } from '../../src/simulator/scenarios.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import type { Simulator } from '../../src/simulator/simulator.ts'
 import { serve, temporaryFolder } from '../helpers/daemon.ts'
-import { settle } from '../helpers/fake-clock.ts'
+import { until as soon } from './ground.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
@@ -363,7 +362,7 @@ test('jobs that nobody registered are told from the first sight on, also over ki
   using feed = followFeed(daemon.url)
   job.next()
   await feed.until(({ type }) => type === 'job.completed')
-  while ((await listOf(daemon.url)).length < 21) await simulatorIsAsked(simulator)
+  await soon(async () => (await listOf(daemon.url)).length === 21)
 
   expect((await eventsOf(daemon.url)).map(({ type, subject }) => `${subject} ${type}`)).toEqual([
     'new-1 job.watched',
@@ -374,12 +373,6 @@ test('jobs that nobody registered are told from the first sight on, also over ki
   expect(jobs.map(({ jobid }) => jobid)).not.toContain('theirs')
   expect(jobs.every(({ state, outcome }) => state === 'ended' && outcome === 'success')).toBe(true)
 })
-
-/** Resolves once the list of jobs was asked for again. */
-async function simulatorIsAsked({ requests }: Simulator): Promise<void> {
-  const before = requests.lists
-  while (requests.lists === before) await settle()
-}
 
 test('Slack hears of the end of a job, why it failed, and nothing else', async () => {
   await using around = await surroundings()

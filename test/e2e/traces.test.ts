@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import type { EventAnswer, EventList, JobAnswer, UpstreamList } from '../../src/http/schemas.ts'
 import type { Trace } from '../../src/simulator/trace.ts'
 import { anUpstream, noPolling, startApp } from '../helpers/app.ts'
-import { FakeClock, settle } from '../helpers/fake-clock.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+import { lineOf as changeLine, until } from './ground.ts'
 import { traceExpectations } from './trace-expectations.ts'
 
 /** The moment at which all traces begin. */
@@ -35,7 +36,7 @@ test.each(traceExpectations.map((expectation) => [expectation.trace, expectation
     const jobid = app.simulator.addTrace(traceNamed(name))
     await app.post('/v1/jobs', { jobid })
     const read = async () => (await app.call(`/v1/jobs/${jobid}`)).json as JobAnswer
-    while ((await read()).polledAt === null) await settle()
+    await until(async () => (await read()).polledAt !== null)
 
     for (const afterMs of looksAt) {
       await clock.advance(begin + afterMs - clock.now())
@@ -55,22 +56,18 @@ test.each(traceExpectations.map((expectation) => [expectation.trace, expectation
 )
 
 /** An event as the table writes it. */
-function lineOf({ time, type, data: { change } }: EventAnswer): string {
-  return `${seconds(time)}s ${wordsOf(type, change)}`
+function lineOf(event: EventAnswer): string {
+  return `${seconds(event.time)}s ${wordsOf(event)}`
 }
 
-function wordsOf(type: string, change: EventAnswer['data']['change']): string {
+function wordsOf(event: EventAnswer): string {
+  const { type, data } = event
+  const { change } = data
   const text = (key: string): string => String(change[key])
   switch (change.kind) {
-    case 'status': {
-      const word = change['rawTo'] === change['to'] ? '' : ` (${text('rawTo')})`
-      return `${type}: ${text('from').replace('null', 'nothing')} → ${text('to')}${word}`
-    }
-    case 'stage': {
-      const number = change['occurrence'] === 1 ? '' : `#${text('occurrence')}`
-      const [from, to] = ['from', 'to'].map((key) => change[key] ?? 'absent') as [string, string]
-      return `stage ${text('stage')}${number}: ${from} → ${to}`
-    }
+    case 'status':
+    case 'stage':
+      return changeLine(event)
     case 'messages': {
       const added = change['added'] as { text: string }[]
       return `messages +${text('count')}: ${added.map((message) => message.text).join(' | ')}`
