@@ -11,7 +11,7 @@ import { scenario } from '../../src/simulator/scenarios.ts'
 import type { ScenarioKind } from '../../src/simulator/scenarios.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
 import { serve, temporaryFolder } from '../helpers/daemon.ts'
-import { until as soon } from './ground.ts'
+import { until } from './ground.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
@@ -362,7 +362,7 @@ test('jobs that nobody registered are told from the first sight on, also over ki
   using feed = followFeed(daemon.url)
   job.next()
   await feed.until(({ type }) => type === 'job.completed')
-  await soon(async () => (await listOf(daemon.url)).length === 21)
+  await until(async () => (await listOf(daemon.url)).length === 21)
 
   expect((await eventsOf(daemon.url)).map(({ type, subject }) => `${subject} ${type}`)).toEqual([
     'new-1 job.watched',
@@ -413,13 +413,4 @@ async function taken(
   const good = () => receiver.received.filter(isTaken)
   await until(() => good().length >= count)
   return good().map(({ body }) => JSON.parse(body) as EventAnswer)
-}
-
-/** Waits for something in another process that announces itself in no other way. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) {
-    await new Promise((resolve) => {
-      setImmediate(resolve)
-    })
-  }
 }
