@@ -8,8 +8,11 @@ export type DeliveryState = (typeof deliveryStates)[number]
 export type AttemptError =
   'timeout' | 'dns' | 'connect' | 'tls' | 'reset' | 'redirect' | 'status' | 'refused_address'
 
-/** How a format judges an answer. */
-export type Verdict = 'delivered' | 'retry'
+/**
+ * How a format judges an answer. `refused`: what was sent is not understood, and sending it again
+ * would not help. `endpoint_dead`: the receiver says that nothing more will ever be taken.
+ */
+export type Verdict = 'delivered' | 'retry' | 'refused' | 'endpoint_dead'
 
 /** What one attempt yielded. */
 export interface AttemptResult {
@@ -30,7 +33,7 @@ export interface RetryPolicy {
 }
 
 export interface AfterAttempt {
-  readonly state: 'delivered' | 'failed' | 'pending'
+  readonly state: 'delivered' | 'failed' | 'pending' | 'cancelled'
   /** When to try again, epoch ms; null unless pending. */
   readonly dueAt: number | null
   /** Until when the endpoint asked for silence, epoch ms. */
@@ -53,6 +56,11 @@ export function afterAttempt(
   { now, random }: { now: number; random: Random },
 ): AfterAttempt {
   if (result.verdict === 'delivered') return { state: 'delivered', dueAt: null, pauseUntil: null }
+  // The endpoint is disabled over it, and with that everything it is still owed is cancelled.
+  if (result.verdict === 'endpoint_dead') {
+    return { state: 'cancelled', dueAt: null, pauseUntil: null }
+  }
+  if (result.verdict === 'refused') return { state: 'failed', dueAt: null, pauseUntil: null }
   const asksForSilence = result.status === 429 || result.status === 503
   const { retryAfterMs } = result
   const pauseUntil = asksForSilence && retryAfterMs !== null ? now + retryAfterMs : null

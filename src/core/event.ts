@@ -23,6 +23,9 @@ export const eventTypes = [
   'upstream.down',
   'upstream.up',
   'upstream.denied',
+  'endpoint.failing',
+  'endpoint.disabled',
+  'endpoint.recovered',
 ] as const
 export type EventType = (typeof eventTypes)[number]
 
@@ -52,6 +55,13 @@ export type Change =
   | { readonly kind: 'presence'; readonly since: string | null }
   | { readonly kind: 'registry'; readonly by: WatchedBy }
   | { readonly kind: 'upstream'; readonly reason: string; readonly since: string | null }
+  | {
+      readonly kind: 'endpoint'
+      readonly reason: string
+      readonly since: string | null
+      /** When it will be disabled unless a delivery succeeds. */
+      readonly disablesAt: string | null
+    }
 
 /** Whose doing it is that a job is watched, or no longer is. */
 export type WatchedBy = 'api' | 'discovery' | 'lost'
@@ -118,6 +128,30 @@ export function jobEventEncoder({ job, at }: JobEvents): EncodeEvent {
 export function upstreamEventEncoder(upstream: string, at: number): EncodeEvent {
   const encode = envelopeEncoder(`/upstreams/${upstream}`, upstream, at)
   return (draft, numbering) => encode(draft, numbering, '')
+}
+
+/** Prepares the encoding of an endpoint's own events. */
+export function endpointEventEncoder(endpoint: string, at: number): EncodeEvent {
+  const encode = envelopeEncoder(`/endpoints/${endpoint}`, endpoint, at)
+  return (draft, numbering) => encode(draft, numbering, '')
+}
+
+/** The type of the event that tries an endpoint out; it is in no log. */
+export const testEventType = 'jobwatch.test'
+
+/** An event that tries an endpoint out. `id` is `test-<random>`. */
+export function testEvent(endpoint: string, id: string, at: number): LoggedEvent {
+  const text = JSON.stringify({
+    specversion: '1.0',
+    id,
+    source: `/endpoints/${endpoint}`,
+    type: testEventType,
+    subject: endpoint,
+    time: isoTime(at),
+    datacontenttype: 'application/json',
+    data: { seq: null, previousSeq: null, change: { kind: 'test' } },
+  })
+  return { seq: 0, id, type: testEventType, upstream: null, jobid: null, tags: [], text }
 }
 
 /** `rest` is what follows the change in `data`, as JSON that begins with a comma. */

@@ -35,10 +35,14 @@ const keptAnswerBytes = 4096
 
 /** The one place from which notifications leave. */
 export function createSend({ dispatcher, clock, userAgent }: SenderDeps): Send {
+  const surroundings = { late: null, publicUrl: null, rootOf: () => null }
   return async (event, target) => {
     const at = clock.now()
     const started = performance.now()
-    const { headers, body, signed } = target.format.request(event)
+    const outbound = target.format.request(event, surroundings)
+    if (outbound.via !== 'http')
+      throw new Error(`${target.name} wants a mail, which is not there yet`)
+    const { headers, body, signed } = outbound
     const answer = await sendRequest(dispatcher, clock, {
       method: 'POST',
       url: new URL(target.url.reveal()),

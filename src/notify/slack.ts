@@ -6,7 +6,10 @@ import type { Format } from './format.ts'
  * Slack takes `&`, `<` and `>` for markup and nothing else (api.slack.com/reference/surfaces/formatting).
  */
 export const slack: Format = {
+  isMessage: true,
+  per10s: 10,
   request: (event) => ({
+    via: 'http',
     headers: { 'content-type': 'application/json; charset=utf-8' },
     body: JSON.stringify({ text: textOf(event), unfurl_links: false }),
     signed: false,

@@ -81,7 +81,7 @@ test.each([
   [301, 'retry', 'redirect'],
   [307, 'retry', 'redirect'],
   [400, 'retry', 'status'],
-  [410, 'retry', 'status'],
+  [410, 'endpoint_dead', 'status'],
   [500, 'retry', 'status'],
 ] as const)('HTTP %i is %s', async (status, verdict, error) => {
   let requests = 0

@@ -3,8 +3,11 @@ import { jobEventEncoder, upstreamEventEncoder } from '../../src/core/event.ts'
 import type { EventDraft } from '../../src/core/event.ts'
 import type { Job } from '../../src/core/job.ts'
 import { upstreamDraft } from '../../src/core/upstream-state.ts'
+import type { HttpOutbound } from '../../src/notify/format.ts'
 import { slack } from '../../src/notify/slack.ts'
 import { aJob, noon } from '../helpers/builders.ts'
+
+const surroundings = { late: null, publicUrl: null, rootOf: () => null }
 
 const failed: EventDraft = {
   type: 'job.failed',
@@ -14,15 +17,9 @@ const failed: EventDraft = {
 function textFor(job: Job, draft: EventDraft): string {
   const numbering = { epoch: 'abc123', seq: 7, previousSeq: null }
   const text = jobEventEncoder({ job, at: noon })(draft, numbering)
-  const { body, signed } = slack.request({
-    seq: 7,
-    id: 'abc123-7',
-    type: draft.type,
-    upstream: job.upstream,
-    jobid: job.jobid,
-    tags: [],
-    text,
-  })
+  const { upstream, jobid } = job
+  const event = { seq: 7, id: 'abc123-7', type: draft.type, upstream, jobid, tags: [], text }
+  const { body, signed } = slack.request(event, surroundings) as HttpOutbound
   expect(signed).toBe(false)
   return (JSON.parse(body) as { text: string }).text
 }
@@ -40,10 +37,13 @@ test('a failure says which job, where, who started it, and why', () => {
 test('an outage says of which upstream, and why', () => {
   const draft = upstreamDraft('down', 'no connection (ECONNREFUSED)', noon)
   const numbering = { epoch: 'abc123', seq: 7, previousSeq: null }
-  const { body } = slack.request({
-    ...{ seq: 7, id: 'abc123-7', type: draft.type, upstream: 'prod', jobid: null, tags: [] },
-    text: upstreamEventEncoder('prod', noon)(draft, numbering),
-  })
+  const { body } = slack.request(
+    {
+      ...{ seq: 7, id: 'abc123-7', type: draft.type, upstream: 'prod', jobid: null, tags: [] },
+      text: upstreamEventEncoder('prod', noon)(draft, numbering),
+    },
+    surroundings,
+  ) as HttpOutbound
   expect(JSON.parse(body)).toMatchObject({
     text: ':red_circle: *prod* upstream.down\n> no connection (ECONNREFUSED)',
   })
