@@ -19,9 +19,10 @@ const rows = [
   { files: /^metrics\.ts$/, imports: ['core/'], packages: ['prom-client'], node: false },
   { files: /^(ids|version)\.ts$/, imports: [], packages: [], node: true },
   { files: /^request\.ts$/, imports: ['core/', 'clock.ts'], packages: ['undici'], node: true },
+  { files: /^endpoint-settings\.ts$/, imports: ['core/'], packages: ['zod'], node: false },
   {
     files: /^config\//,
-    imports: ['core/', 'log.ts'],
+    imports: ['core/', 'log.ts', 'endpoint-settings.ts'],
     packages: ['zod', 'yaml'],
     node: true,
   },
@@ -38,10 +39,11 @@ const rows = [
   },
   // Loops know interfaces, never implementations.
   {
-    files: /^(gate|looks|poller|discovery|dispatcher|feed)\.ts$/,
+    files: /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed)\.ts$/,
     imports: [
       ...[...basics, ...interfaces],
       ...['gate.ts', 'looks.ts', 'poller.ts', 'frame-ring.ts', 'watched-job.ts'],
+      ...['dispatcher.ts', 'lane.ts'],
     ],
     packages: ['p-queue'],
     node: false,
@@ -54,7 +56,10 @@ const rows = [
   },
   {
     files: /^http\//,
-    imports: ['core/', 'clock.ts', 'log.ts', 'metrics.ts', 'store/store.ts', 'feed.ts'],
+    imports: [
+      ...['core/', 'clock.ts', 'log.ts', 'metrics.ts', 'store/store.ts', 'feed.ts'],
+      ...['endpoints.ts', 'endpoint-settings.ts'],
+    ],
     packages: ['fastify', 'zod'],
     node: true,
   },

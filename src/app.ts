@@ -1,16 +1,15 @@
 import type { FastifyInstance } from 'fastify'
-import { Agent } from 'undici'
 import type { AddressInfo } from 'node:net'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
-import type { Config, EndpointConfig, UpstreamConfig } from './config/load.ts'
+import type { Config, UpstreamConfig } from './config/load.ts'
 import type { Random } from './core/backoff.ts'
 import { AppError } from './core/errors.ts'
-import type { EventFilter } from './core/plan.ts'
-import { Secret } from './core/secret.ts'
+import { secretsAt } from './core/endpoint.ts'
 import { createDiscovery } from './discovery.ts'
 import { createDispatcher } from './dispatcher.ts'
-import type { DispatchTarget } from './dispatcher.ts'
+import { toEndpointSpec } from './endpoint-settings.ts'
+import { createEndpoints } from './endpoints.ts'
 import { createFeed } from './feed.ts'
 import { connectGauges } from './gauges.ts'
 import { createGate } from './gate.ts'
@@ -21,11 +20,11 @@ import type { Logger } from './log.ts'
 import { createLooks } from './looks.ts'
 import { createMetrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
-import { formats } from './notify/registry.ts'
 import { createSend } from './notify/send.ts'
+import { createTargets } from './notify/target.ts'
 import { createPoller } from './poller.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
-import type { PolledJob, Store, StoredEndpoint } from './store/store.ts'
+import type { PolledJob, Store } from './store/store.ts'
 import { measured } from './upstream/measured.ts'
 import { upstreamKinds } from './upstream/registry.ts'
 import type { Upstream } from './upstream/upstream.ts'
@@ -65,7 +64,10 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     overtakeMs: config.delivery.overtake,
     now,
   })
-  const endpoints = await store.syncEndpoints(config.endpoints.map(toConfiguredEndpoint), now())
+  const { delivery, publicUrl = null } = config
+  const defaults = { timeoutMs: delivery.timeout }
+  const configured = config.endpoints.map((endpoint) => toEndpointSpec(endpoint, defaults))
+  const stored = await store.syncEndpoints(configured, now())
   const surroundings = { store, clock, random, log, metrics }
   const upstreams = createUpstreams(config, clock, metrics)
   const watched = upstreams.map((upstream, index) => {
@@ -73,12 +75,23 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     if (settings === undefined) throw new Error('every upstream comes from the configuration')
     return watchOver(upstream, settings, surroundings)
   })
-  const deliveryAgent = new Agent({ connections: config.delivery.concurrency, pipelining: 1 })
+  const rootOf = (name: string) =>
+    upstreams.find((upstream) => upstream.name === name)?.root ?? null
   const dispatcher = createDispatcher(
-    { ...surroundings, send: createSend({ dispatcher: deliveryAgent, clock, userAgent }) },
-    toTargets(config.endpoints, endpoints),
-    { concurrency: config.delivery.concurrency, scheduleMs: config.delivery.retry },
+    { ...surroundings, send: createSend({ clock, userAgent, publicUrl, rootOf }) },
+    { concurrency: delivery.concurrency, scheduleMs: delivery.retry },
   )
+  const targets = createTargets({ connections: delivery.concurrency })
+  const endpoints = createEndpoints({
+    ...surroundings,
+    dispatcher,
+    targetOf: (endpoint, carrier) => ({
+      ...targets.targetOf(endpoint.spec, carrier),
+      secretsAt: (at) => secretsAt(endpoint, at),
+      endpoint,
+    }),
+    refusalOf: (spec) => targets.refusalOf(spec),
+  })
   const feed = createFeed(surroundings)
   store.onCommit(({ types, durationMs }) => {
     dispatcher.wake()
@@ -110,6 +123,8 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       status,
     })),
     access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
+    endpoints,
+    endpointDefaults: defaults,
     clock,
     log,
     metrics,
@@ -136,6 +151,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     await Promise.all(watched.map(({ gate }) => gate.start()))
     await Promise.all(watched.map(({ poller }) => poller.start()))
     for (const { discovery } of watched) discovery?.start()
+    endpoints.start(stored)
     dispatcher.start()
     phase = 'running'
     log.info({ url, version, database: config.database }, 'app.listening')
@@ -154,7 +170,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     const isDrained = await within(clock, config.shutdownTimeout, work, hurried.signal)
     if (!isDrained) log.warn({ timeoutMs: config.shutdownTimeout }, 'app.stop_cut_short')
     server.server.closeAllConnections()
-    await Promise.all([...upstreams.map((upstream) => upstream.close()), deliveryAgent.destroy()])
+    await Promise.all([...upstreams.map((upstream) => upstream.close()), endpoints.close()])
     await store.close()
     log.info({}, 'app.stopped')
   }
@@ -244,43 +260,6 @@ function toCredentials(auth: UpstreamConfig['auth']) {
     throw new Error('the configuration lets no upstream through without credentials')
   }
   return { username, password: password.reveal(), tokenUrl, expirationMs: expiration }
-}
-
-function toConfiguredEndpoint(endpoint: EndpointConfig) {
-  const { name, events, match } = endpoint
-  const filter: EventFilter = {
-    types: events,
-    upstreams: match.upstream,
-    tags: match.tag,
-    jobids: match.jobid,
-  }
-  return { name, filter, needsSecret: endpoint.format === 'webhook' && !endpoint.secret }
-}
-
-function toTargets(
-  configured: readonly EndpointConfig[],
-  stored: readonly StoredEndpoint[],
-): DispatchTarget[] {
-  return configured.flatMap((endpoint) => {
-    const row = stored.find(({ name }) => name === endpoint.name)
-    if (row === undefined) return []
-    const given = endpoint.format === 'webhook' ? endpoint.secret : undefined
-    const made = row.secret === null ? undefined : new Secret(row.secret)
-    const secret = given ?? made
-    return [
-      {
-        endpointId: row.id,
-        pausedUntil: row.pausedUntil,
-        name: endpoint.name,
-        format: formats[endpoint.format],
-        formatName: endpoint.format,
-        url: endpoint.url,
-        headers: endpoint.headers,
-        secrets: secret === undefined ? [] : [secret],
-        timeoutMs: endpoint.timeout,
-      },
-    ]
-  })
 }
 
 /** Settings that are accepted but that this version does nothing with yet must not go unsaid. */

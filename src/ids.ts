@@ -9,3 +9,8 @@ export function newEpoch(): string {
 export function newWebhookSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`
 }
+
+/** A fresh id for an event that is in no log. */
+export function newTestEventId(): string {
+  return `test-${randomBytes(9).toString('hex')}`
+}

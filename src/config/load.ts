@@ -3,6 +3,7 @@ import { LineCounter, parseDocument, stringify as stringifyYaml, visit } from 'y
 import type { Document } from 'yaml'
 import { z } from 'zod'
 import { UsageError } from '../core/errors.ts'
+import { defaultEvents, defaultFold } from '../endpoint-settings.ts'
 import { environmentConfig } from './environment.ts'
 import { describeIssues } from './issues.ts'
 import { configSchema } from './schema.ts'
@@ -127,8 +128,8 @@ function withDerivedDefaults(config: Parsed) {
     })),
     endpoints: config.endpoints.map((endpoint) => ({
       ...endpoint,
-      events: endpoint.events ?? defaultEvents(endpoint),
-      fold: endpoint.fold ?? endpoint.format !== 'webhook',
+      events: endpoint.events ?? [...defaultEvents(endpoint.format, endpoint.match)],
+      fold: endpoint.fold ?? defaultFold(endpoint.format),
       timeout: endpoint.timeout ?? config.delivery.timeout,
     })),
   }
@@ -137,24 +138,6 @@ function withDerivedDefaults(config: Parsed) {
 /** `https://host/context/admin` → `https://host/context/sharing/rest/generateToken`. */
 function defaultTokenUrl(root: string): string {
   return new URL('sharing/rest/generateToken', root).href
-}
-
-/** What a chat is told of unless it says otherwise: ends, alarms and health. */
-const chatEvents = [
-  'job.completed',
-  'job.failed',
-  'job.cancelled',
-  'job.reopened',
-  'job.lost',
-  'job.stalled',
-  'job.overdue',
-  'upstream.*',
-  'endpoint.*',
-]
-
-function defaultEvents({ format, match }: Parsed['endpoints'][number]): string[] {
-  if (match.tag.length > 0 || match.jobid.length > 0) return ['job.*']
-  return format === 'webhook' ? ['*'] : chatEvents
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { formatDuration, parseDuration } from '../core/duration.ts'
+import { duration, endpointSettings, settingName } from '../endpoint-settings.ts'
 import { logLevels } from '../log.ts'
-import { isHttpSecret, isTokenSecret, isWebhookSecret, secretCodec } from './secret.ts'
+import { isTokenSecret, secretCodec } from './secret.ts'
 import type { Environment } from './secret.ts'
 
 /**
@@ -37,7 +37,7 @@ export function configSchema(env: Environment) {
       })
     })
   const upstream = z.strictObject({
-    name: upstreamName,
+    name: settingName,
     kind: z.enum(['enterprise-admin']).default('enterprise-admin'),
     root: httpUrl,
     auth,
@@ -69,26 +69,6 @@ export function configSchema(env: Environment) {
     tls: tls.prefault({}),
   })
 
-  const list = z.array(z.string().min(1)).default([])
-  const endpointBase = {
-    name: upstreamName,
-    url: secret.check(isHttpSecret),
-    events: z.array(z.string().min(1)).min(1).optional(),
-    match: z.strictObject({ upstream: list, tag: list, jobid: list }).prefault({}),
-    headers: z.record(z.string().regex(headerName), z.string().regex(headerValue)).default({}),
-    fold: z.boolean().optional(),
-    timeout: duration.optional(),
-    settings: z.strictObject({}).prefault({}),
-  }
-  const endpoint = z.discriminatedUnion('format', [
-    z.strictObject({
-      ...endpointBase,
-      format: z.literal('webhook').default('webhook'),
-      secret: secret.check(isWebhookSecret).optional(),
-    }),
-    z.strictObject({ ...endpointBase, format: z.literal('slack') }),
-  ])
-
   return z
     .strictObject({
       listen: listenCodec.prefault('127.0.0.1:8484'),
@@ -117,7 +97,7 @@ export function configSchema(env: Environment) {
         })
         .prefault({}),
       upstreams: z.array(upstream).default([]),
-      endpoints: z.array(endpoint).default([]),
+      endpoints: z.array(endpointSettings(secret)).default([]),
       delivery: z
         .strictObject({
           concurrency: z.int().min(1).max(1000).default(8),
@@ -154,27 +134,6 @@ export function configSchema(env: Environment) {
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
-
-const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
-const headerValue = /^[\t\x20-\x7e]*$/
-
-const upstreamName = z
-  .string()
-  .regex(/^[a-z0-9-]{1,64}$/, 'must be 1 to 64 of the characters a-z, 0-9 and -')
-
-const duration = z.codec(z.string(), z.number(), {
-  decode: (text, ctx) => {
-    const ms = parseDuration(text)
-    if (ms !== null) return ms
-    ctx.issues.push({
-      code: 'custom',
-      input: text,
-      message: `"${text}" is no duration: write 500ms, 5s, 2m, 1h or 7d`,
-    })
-    return z.NEVER
-  },
-  encode: formatDuration,
-})
 
 const httpUrl = z.codec(z.string(), z.url({ protocol: /^https?$/ }), {
   decode: (text, ctx) => {

@@ -45,30 +45,11 @@ interface Check<T> {
   readonly issues: z.core.$ZodRawIssue[]
 }
 
-export function isHttpSecret({ value, issues }: Check<Secret>): void {
-  const url = value.reveal()
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return
-  issues.push({ code: 'custom', input: undefined, message: 'must be an http or https URL' })
-}
-
 export function isTokenSecret({ value, issues }: Check<Secret>): void {
   if (/^[\x21-\x7e]+$/.test(value.reveal())) return
   issues.push({
     code: 'custom',
     input: undefined,
     message: 'must be of printable ASCII without blanks, or no request can carry it',
-  })
-}
-
-export function isWebhookSecret({ value, issues }: Check<Secret>): void {
-  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(value.reveal()) ?? []
-  const bytes = Buffer.from(base64, 'base64').length
-  if (bytes >= 24 && bytes <= 64) return
-  issues.push({
-    code: 'custom',
-    input: undefined,
-    message:
-      'must be whsec_ and the base64 of 24 to 64 random bytes: ' +
-      'make one with `echo whsec_$(openssl rand -base64 32)`',
   })
 }

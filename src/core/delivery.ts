@@ -4,9 +4,18 @@ import type { Random } from './backoff.ts'
 export const deliveryStates = ['pending', 'delivered', 'failed', 'superseded', 'cancelled'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
+export const attemptErrors = [
+  'timeout',
+  'dns',
+  'connect',
+  'tls',
+  'reset',
+  'redirect',
+  'status',
+  'refused_address',
+] as const
 /** Why an attempt brought no answer, or an answer that is not taken. */
-export type AttemptError =
-  'timeout' | 'dns' | 'connect' | 'tls' | 'reset' | 'redirect' | 'status' | 'refused_address'
+export type AttemptError = (typeof attemptErrors)[number]
 
 /**
  * How a format judges an answer. `refused`: what was sent is not understood, and sending it again
@@ -24,6 +33,8 @@ export interface AttemptResult {
   readonly error: AttemptError | null
   /** The first 4 KiB of the answer. */
   readonly answer: string | null
+  /** What came of it in words, for people; holds no secret. */
+  readonly detail: string
   readonly retryAfterMs: number | null
 }
 
@@ -33,14 +44,14 @@ export interface RetryPolicy {
 }
 
 export interface AfterAttempt {
-  readonly state: 'delivered' | 'failed' | 'pending' | 'cancelled'
+  readonly state: 'delivered' | 'failed' | 'pending' | 'cancelled' | 'unchanged'
   /** When to try again, epoch ms; null unless pending. */
   readonly dueAt: number | null
   /** Until when the endpoint asked for silence, epoch ms. */
   readonly pauseUntil: number | null
 }
 
-const retryJitter = 0.2
+export const retryJitter = 0.2
 /** No receiver can ask for more than a day. */
 export const maxRetryAfterMs = 86_400_000
 
@@ -70,6 +81,9 @@ export function afterAttempt(
   return { state: 'pending', dueAt, pauseUntil }
 }
 
+/** What a failed attempt by hand leads to: nothing, the delivery stays as it was. */
+export const unchanged = { state: 'unchanged', dueAt: null, pauseUntil: null } as const
+
 const urgentTypes: ReadonlySet<string> = new Set([
   'job.completed',
   'job.failed',
@@ -82,4 +96,12 @@ const urgentTypes: ReadonlySet<string> = new Set([
 /** Events that end or alarm: they wait for an earlier delivery of their job only so long. */
 export function isUrgent(type: string): boolean {
   return urgentTypes.has(type)
+}
+
+/**
+ * Events that a later one of the same job makes pointless, since it carries the job as it is by
+ * then: all but those that end, alarm or reopen. What is about no job is always told.
+ */
+export function isFoldable(type: string): boolean {
+  return type.startsWith('job.') && !isUrgent(type) && type !== 'job.reopened'
 }

@@ -79,6 +79,8 @@ export interface EventHead {
   readonly upstream: string | null
   readonly jobid: string | null
   readonly tags: readonly string[]
+  /** The endpoint that it is about, if it is about one. */
+  readonly endpoint?: string
 }
 
 /** An event as the log holds it; `text` is what every reader and receiver gets, byte for byte. */

@@ -43,10 +43,11 @@ export function globPattern(glob: string): RegExp {
 /** An endpoint as far as planning needs it. */
 export interface PlannedEndpoint {
   readonly id: number
+  readonly name: string
   readonly matches: EventMatcher
 }
 
-/** Which endpoints an event is owed to. */
-export function plan(event: EventHead, endpoints: readonly PlannedEndpoint[]): readonly number[] {
-  return endpoints.filter(({ matches }) => matches(event)).map(({ id }) => id)
+/** Which endpoints an event is owed to: those that want it, but never the one that it is about. */
+export function plan<T extends PlannedEndpoint>(event: EventHead, endpoints: readonly T[]): T[] {
+  return endpoints.filter(({ name, matches }) => name !== event.endpoint && matches(event))
 }

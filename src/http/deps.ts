@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Endpoints } from '../endpoints.ts'
 import type { Feed } from '../feed.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -39,6 +40,9 @@ export interface ApiDeps {
   readonly feed: Feed
   /** In the order of the configuration. */
   readonly upstreams: readonly ApiUpstream[]
+  readonly endpoints: Endpoints
+  /** What endpoints have that do not say. */
+  readonly endpointDefaults: { readonly timeoutMs: number }
   readonly access: Access
   readonly clock: Clock
   readonly log: Logger

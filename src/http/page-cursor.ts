@@ -12,6 +12,16 @@ export function decodePageCursor(cursor: string): JobPosition {
   return { watchedAt: Number(watchedAt), id: Number(id) }
 }
 
+/** The last item of a page as the `next` of its answer, where items have an id alone. */
+export function encodeIdCursor(id: number): string {
+  return encode(String(id))
+}
+
+/** The id that such a `cursor` names; throws a 400 for what no answer has given. */
+export function decodeIdCursor(cursor: string): number {
+  return Number(decode(cursor, /^\d{1,15}$/)[0])
+}
+
 /** One page of a list that is whole in memory; its cursor is the number of items before it. */
 export function pageOf<T>(
   all: readonly T[],

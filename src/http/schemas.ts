@@ -1,8 +1,13 @@
 import { z } from 'zod'
+import { attemptErrors, deliveryStates } from '../core/delivery.ts'
 import { parseDuration } from '../core/duration.ts'
+import { formatNames } from '../core/endpoint.ts'
+import { endpointStates } from '../core/endpoint-state.ts'
 import { jobidPattern, jobStates, jobStatuses } from '../core/job.ts'
 import { problemKinds } from '../core/observation.ts'
+import { Secret } from '../core/secret.ts'
 import { upstreamStates } from '../core/upstream-state.ts'
+import { endpointFields, endpointSettings, settingName } from '../endpoint-settings.ts'
 
 /*
  * The public contract of the HTTP API: what may be sent and what is answered. Requests refuse
@@ -135,6 +140,76 @@ export const ListJobs = z.strictObject({
   ...page,
 })
 
+// Of the API a secret is only ever a string: files and variables are the daemon's own.
+const secret = z.codec(z.string().min(1), z.instanceof(Secret), {
+  decode: (text) => new Secret(text),
+  encode: String,
+})
+const fields = endpointFields(secret)
+
+/** Body of `POST /v1/endpoints`: as in the configuration, but for the forms of secrets. */
+export const CreateEndpoint = z.preprocess(withFormat, endpointSettings(secret))
+
+/** A body may leave out the format, like the configuration. */
+function withFormat(body: unknown): unknown {
+  const isPlain = typeof body === 'object' && body !== null && !Array.isArray(body)
+  return isPlain && !('format' in body) ? { ...body, format: 'webhook' } : body
+}
+
+/** Body of `PATCH /v1/endpoints/{name}`: what is left out stays, null brings the default back. */
+export const PatchEndpoint = z.strictObject({
+  url: fields.url.optional(),
+  events: fields.events.nullable().optional(),
+  match: fields.match.nullable().optional(),
+  headers: fields.headers.nullable().optional(),
+  fold: fields.fold.nullable().optional(),
+  timeout: fields.timeout.nullable().optional(),
+  settings: fields.mail.optional(),
+})
+export type PatchEndpoint = z.output<typeof PatchEndpoint>
+
+/** Path of the calls on one endpoint. */
+export const EndpointParams = z.object({ name: settingName })
+
+const seq = z.int('must be a seq, such as 1042').min(0)
+
+/** Body of `POST /v1/endpoints/{name}/replay`; `until` is a seq or a time, and taken in as well. */
+export const ReplayEndpoint = z
+  .strictObject({
+    after: seq.optional(),
+    since: timeWithZone.transform((text) => Date.parse(text)).optional(),
+    until: z.union([seq, timeWithZone.transform((text) => ({ at: Date.parse(text) }))]).optional(),
+    types: z.array(z.string().min(1).max(200)).max(100).default([]),
+  })
+  .check((ctx) => {
+    const { after, since } = ctx.value
+    if ((after === undefined) !== (since === undefined)) return
+    ctx.issues.push({
+      code: 'custom',
+      input: ctx.value,
+      path: [after === undefined ? 'after' : 'since'],
+      message: 'give either after (a seq) or since (a time)',
+    })
+  })
+
+const id = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
+
+/** Query of `GET /v1/deliveries`. */
+export const ListDeliveries = z.strictObject({
+  endpoint: z.string().max(64).optional(),
+  state: z.enum(deliveryStates).optional(),
+  seq: z.coerce
+    .number({ error: 'must be a seq, such as 1042' })
+    .int('must be a seq, such as 1042')
+    .min(0)
+    .optional(),
+  jobid: z.string().max(128).optional(),
+  ...page,
+})
+
+/** Path of the calls on one delivery. */
+export const DeliveryParams = z.object({ id })
+
 /** Path and query of the calls on one job. */
 export const JobParams = z.object({ jobid })
 export const WhichUpstream = z.strictObject({ upstream: z.string().optional() })
@@ -238,6 +313,71 @@ export type UpstreamAnswer = z.output<typeof UpstreamAnswer>
 
 export const UpstreamList = z.object({ items: z.array(UpstreamAnswer), next: text })
 export type UpstreamList = z.output<typeof UpstreamList>
+
+/** An endpoint as `GET /v1/endpoints/{name}` answers it; of a chat's URL only scheme and host. */
+export const EndpointAnswer = z.object({
+  name: z.string(),
+  origin: z.enum(['config', 'api']),
+  format: z.enum(formatNames),
+  url: z.string(),
+  events: z.array(z.string()),
+  match: z.object({
+    upstream: z.array(z.string()),
+    tag: z.array(z.string()),
+    jobid: z.array(z.string()),
+  }),
+  fold: z.boolean(),
+  state: z.enum(endpointStates),
+  since: z.string(),
+  reason: text,
+  disablesAt: time,
+  lastDeliveredAt: time,
+  pending: z.int(),
+})
+export type EndpointAnswer = z.output<typeof EndpointAnswer>
+
+/** The answer to the calls that make a secret. */
+export const EndpointWithSecret = EndpointAnswer.extend({ secret: z.string().optional() })
+export type EndpointWithSecret = z.output<typeof EndpointWithSecret>
+
+export const EndpointList = z.object({ items: z.array(EndpointAnswer), next: text })
+export type EndpointList = z.output<typeof EndpointList>
+
+/** One try at a delivery. */
+export const AttemptAnswer = z.object({
+  at: z.string(),
+  durationMs: z.int(),
+  status: z.int().nullable(),
+  error: z.enum(attemptErrors).nullable(),
+  answer: text,
+})
+export type AttemptAnswer = z.output<typeof AttemptAnswer>
+
+/** A delivery as lists show it. */
+export const DeliveryAnswer = z.object({
+  id: z.int(),
+  endpoint: z.string(),
+  seq: z.int(),
+  type: z.string(),
+  jobid: text,
+  state: z.enum(deliveryStates),
+  attemptCount: z.int(),
+  nextAttemptAt: time,
+  createdAt: z.string(),
+  deliveredAt: time,
+})
+export type DeliveryAnswer = z.output<typeof DeliveryAnswer>
+
+export const DeliveryList = z.object({ items: z.array(DeliveryAnswer), next: text })
+export type DeliveryList = z.output<typeof DeliveryList>
+
+/** A delivery with its attempts, in order. */
+export const DeliveryDetail = DeliveryAnswer.extend({ attempts: z.array(AttemptAnswer) })
+export type DeliveryDetail = z.output<typeof DeliveryDetail>
+
+/** The answer to a replay: how many deliveries it made. */
+export const ReplayAnswer = z.object({ queued: z.int() })
+export type ReplayAnswer = z.output<typeof ReplayAnswer>
 
 /** An event: CloudEvents 1.0 in JSON. */
 export const EventAnswer = z.object({

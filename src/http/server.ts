@@ -5,6 +5,8 @@ import type { Socket } from 'node:net'
 import type { Scope } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
 import { HttpProblem, problemBody } from './problem.ts'
+import { deliveryRoutes } from './routes/deliveries.ts'
+import { endpointRoutes } from './routes/endpoints.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -108,6 +110,8 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   eventRoutes(app, deps)
   streamRoute(app, deps)
   upstreamRoutes(app, deps)
+  endpointRoutes(app, deps)
+  deliveryRoutes(app, deps)
   healthRoutes(app, deps)
   metricsRoute(app, deps)
   pageRoute(app)

@@ -1,8 +1,11 @@
 import type { LogBounds } from '../core/cursor.ts'
-import type { AfterAttempt, AttemptResult } from '../core/delivery.ts'
+import type { AfterAttempt, AttemptResult, DeliveryState } from '../core/delivery.ts'
+import type { EndpointSpec } from '../core/endpoint.ts'
+import type { EndpointHealth } from '../core/endpoint-state.ts'
 import type { EventDraft, LoggedEvent } from '../core/event.ts'
 import type { Deadline, Job, JobKey, JobState, JobStatus } from '../core/job.ts'
 import type { EventFilter } from '../core/plan.ts'
+import type { Secret } from '../core/secret.ts'
 import type { UpstreamState } from '../core/upstream-state.ts'
 
 /**
@@ -46,19 +49,59 @@ export interface Store {
   /** A page of the log. It examines a bounded number of events, so it may be empty before the head. */
   readEvents(query: EventQuery): Promise<EventPage>
 
-  // The outbox
+  // Endpoints. What changes one answers with it as it is by then, or null when it was removed.
 
-  /** Makes the configured endpoints known; those no longer configured are removed. */
+  /**
+   * Makes the configured endpoints known; those no longer configured are removed, and one made over
+   * the API makes way for a configured one of its name. Answers with all, the configured ones first.
+   */
   syncEndpoints(
-    endpoints: readonly ConfiguredEndpoint[],
+    configured: readonly EndpointSpec[],
     now: number,
   ): Promise<readonly StoredEndpoint[]>
+  /** Keeps an endpoint that was made over the API; null when its name is taken. */
+  addEndpoint(spec: EndpointSpec, now: number): Promise<StoredEndpoint | null>
+  /** Describes one made over the API anew. */
+  changeEndpoint(id: number, spec: EndpointSpec): Promise<StoredEndpoint | null>
+  /** Removes an endpoint; what is pending for it is cancelled. */
+  removeEndpoint(id: number, now: number): Promise<void>
+  /** Delivers no more to an endpoint; what is pending for it is cancelled. */
+  disableEndpoint(id: number, reason: string, now: number): Promise<StoredEndpoint | null>
+  /** Disables an endpoint that has been failing for too long by now. */
+  expireEndpoint(id: number, now: number): Promise<StoredEndpoint | null>
+  /** Delivers to a disabled endpoint again, from the next event on. */
+  enableEndpoint(id: number, now: number): Promise<StoredEndpoint | null>
+  /** Gives an endpoint a new secret; the old one signs along for a while. */
+  rotateSecret(id: number, secret: Secret, now: number): Promise<StoredEndpoint | null>
+  /** Takes in that an endpoint was found working by other means than a delivery. */
+  noteSuccess(id: number, now: number): Promise<StoredEndpoint | null>
+  /** All, the configured ones first and in their order, then by name. */
+  listEndpoints(): Promise<readonly StoredEndpoint[]>
+  /** How many deliveries of an endpoint are pending, counted no further than was asked. */
+  countPending(query: { endpointId: number; maxCounted: number }): Promise<number>
+  /** Owes an endpoint past events anew, in order of seq; answers how many. */
+  replay(query: ReplayQuery, now: number): Promise<number>
+
+  // The outbox
+
   /** Deliveries of an endpoint that are due, the longest due first. */
   readDue(query: { endpointId: number; now: number; limit: number }): Promise<readonly Delivery[]>
   /** When the endpoint's first delivery after `after` is due, epoch ms; null when none is. */
   nextDueAt(query: { endpointId: number; after: number }): Promise<number | null>
+  /**
+   * Leaves a delivery out, and those like it behind it, when a later one of its job tells what is so
+   * by now. False when nothing makes it pointless: then it is still to be sent.
+   */
+  fold(deliveryId: number, now: number): Promise<boolean>
+  /** What a late message says besides its event. */
+  readPresent(delivery: Delivery): Promise<Present>
   /** Writes an attempt down, with what follows for the delivery, its job's next one and the endpoint. */
-  recordAttempt(record: AttemptRecord): Promise<void>
+  recordAttempt(record: AttemptRecord): Promise<StoredEndpoint | null>
+  /** One page, newest first. */
+  listDeliveries(query: DeliveryQuery): Promise<DeliveryPage>
+  findDelivery(id: number): Promise<DeliveryWithAttempts | null>
+  /** A delivery as an attempt needs it, whatever its state; null when it is not kept. */
+  takeDelivery(id: number): Promise<Delivery | null>
   /** What is pending, of all endpoints. */
   readBacklog(query: { maxCounted: number }): Promise<Backlog>
 
@@ -163,33 +206,97 @@ export interface EventPage {
   readonly newest: number
 }
 
-export interface ConfiguredEndpoint {
-  readonly name: string
-  readonly filter: EventFilter
-  /** True when the endpoint signs and the configuration gives it no secret. */
-  readonly needsSecret: boolean
-}
-
 export interface StoredEndpoint {
   readonly id: number
-  readonly name: string
-  /** The secret jobwatch made for it, if it made one. */
-  readonly secret: string | null
+  readonly origin: 'config' | 'api'
+  readonly spec: EndpointSpec
+  /** What signs now: the configured one, or the one that jobwatch made. Null where nothing is signed. */
+  readonly secret: Secret | null
+  /** The one before the last rotation, and until when it signs along. */
+  readonly oldSecret: { readonly secret: Secret; readonly until: number } | null
+  readonly health: EndpointHealth
   readonly pausedUntil: number | null
+  readonly lastDeliveredAt: number | null
+}
+
+export interface ReplayQuery {
+  readonly endpointId: number
+  /** Events after a seq, or from a moment on, epoch ms. */
+  readonly from: { readonly after: number } | { readonly since: number }
+  /** Up to a seq or a moment, inclusive; null: up to now. */
+  readonly until: { readonly seq: number } | { readonly at: number } | null
+  /** Globs over the type, beside the endpoint's own filter; empty lets all through. */
+  readonly types: readonly string[]
 }
 
 export interface Delivery {
   readonly id: number
   readonly endpointId: number
+  readonly state: DeliveryState
   readonly attemptCount: number
+  readonly createdAt: number
+  /** May be left out once a later event of its job has made it pointless. */
+  readonly isFoldable: boolean
+  readonly isReplay: boolean
   readonly event: LoggedEvent
 }
+
+/** What is so at the moment at which a late message is sent. */
+export interface Present {
+  /** Null when the event is about no job, or about one that is no longer kept. */
+  readonly job: Job | null
+  /** The newest events that were left out in favour of the delivery, oldest first. */
+  readonly leftOut: readonly LoggedEvent[]
+  readonly leftOutCount: number
+}
+
+export interface DeliveryQuery {
+  /** An endpoint's name, of one that was removed included. */
+  readonly endpoint?: string | undefined
+  readonly state?: DeliveryState | undefined
+  readonly seq?: number | undefined
+  readonly jobid?: string | undefined
+  readonly limit: number
+  /** The id of the last item of the page before. */
+  readonly before: number | null
+}
+
+export interface DeliveryPage {
+  readonly deliveries: readonly DeliveryRecord[]
+  /** The id to go on from; null after the last page. */
+  readonly next: number | null
+}
+
+/** A delivery as people look at it. Times are epoch ms. */
+export interface DeliveryRecord {
+  readonly id: number
+  readonly endpointId: number
+  /** The endpoint's name. */
+  readonly endpoint: string
+  readonly seq: number
+  readonly type: string
+  readonly jobid: string | null
+  readonly state: DeliveryState
+  readonly attemptCount: number
+  readonly nextAttemptAt: number | null
+  readonly createdAt: number
+  readonly deliveredAt: number | null
+}
+
+export interface DeliveryWithAttempts extends DeliveryRecord {
+  /** In order. */
+  readonly attempts: readonly Attempt[]
+}
+
+export type Attempt = Pick<AttemptResult, 'at' | 'durationMs' | 'status' | 'error' | 'answer'>
 
 export interface AttemptRecord {
   readonly deliveryId: number
   readonly endpointId: number
   readonly result: AttemptResult
   readonly after: AfterAttempt
+  /** True for an attempt that someone asked for: a success then counts whatever the state is. */
+  readonly isByHand: boolean
   readonly now: number
 }
 

@@ -1,8 +1,9 @@
 import type { Database } from 'better-sqlite3'
 import { positionId } from '../../core/cursor.ts'
 import type { Epoch, LogBounds } from '../../core/cursor.ts'
-import { jobEventEncoder, upstreamEventEncoder } from '../../core/event.ts'
+import { endpointEventEncoder, jobEventEncoder, upstreamEventEncoder } from '../../core/event.ts'
 import type { EncodeEvent, EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
+import { isoTime } from '../../core/job.ts'
 import type { Job } from '../../core/job.ts'
 import { compileFilter } from '../../core/plan.ts'
 import { newEpoch } from '../../ids.ts'
@@ -24,6 +25,8 @@ export class EventLog {
   readonly #selectTypesAfter
   readonly #selectAfter
   readonly #selectAfterOfJob
+  readonly #selectSlice
+  readonly #selectTime
 
   constructor(db: Database, now: number) {
     this.#selectNewest = db
@@ -35,18 +38,26 @@ export class EventLog {
         'SELECT seq FROM events WHERE jobid = ? AND upstream = ? ORDER BY seq DESC LIMIT 1',
       )
       .pluck()
-    this.#insert = db.prepare<[number, string, string | null, string | null, string, string]>(
-      'INSERT INTO events (seq, type, upstream, jobid, tags, text) VALUES (?, ?, ?, ?, ?, ?)',
+    this.#insert = db.prepare<[EventRow]>(
+      `INSERT INTO events (seq, type, upstream, jobid, tags, endpoint, text)
+       VALUES (@seq, @type, @upstream, @jobid, @tags, @endpoint, @text)`,
     )
     this.#selectTypesAfter = db
       .prepare<[number], string>('SELECT type FROM events WHERE seq > ? ORDER BY seq')
       .pluck()
-    const columns = 'seq, type, upstream, jobid, tags, text'
+    const columns = 'seq, type, upstream, jobid, tags, endpoint, text'
     this.#selectAfter = db.prepare<[number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
     )
     this.#selectAfterOfJob = db.prepare<[string, number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE jobid = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    )
+    this.#selectSlice = db.prepare<[number, number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
+    )
+    this.#selectTime = db.prepare<[number], { seq: number; time: string }>(
+      `SELECT seq, json_extract(text, '$.time') AS time FROM events
+        WHERE seq >= ? ORDER BY seq LIMIT 1`,
     )
     this.#epochs = readEpochs(db, now)
   }
@@ -92,24 +103,39 @@ export class EventLog {
     return this.#append({ upstream, jobid: null, tags: [], lastSeq }, drafts, encode)
   }
 
+  /** Likewise the events of an endpoint itself. */
+  appendOfEndpoint(
+    endpoint: string,
+    lastSeq: number | null,
+    drafts: readonly EventDraft[],
+    at: number,
+  ): readonly EventHead[] {
+    const encode = endpointEventEncoder(endpoint, at)
+    return this.#append(
+      { upstream: null, jobid: null, tags: [], endpoint, lastSeq },
+      drafts,
+      encode,
+    )
+  }
+
   #append(
     {
       lastSeq,
       ...about
-    }: Pick<EventHead, 'upstream' | 'jobid' | 'tags'> & { lastSeq: number | null },
+    }: Pick<EventHead, 'upstream' | 'jobid' | 'tags' | 'endpoint'> & { lastSeq: number | null },
     drafts: readonly EventDraft[],
     encode: EncodeEvent,
   ): readonly EventHead[] {
     const epoch = this.#epochs.at(-1)
     if (epoch === undefined) throw new Error('a log has at least one epoch')
-    const { upstream, jobid } = about
+    const { upstream, jobid, endpoint = null } = about
     const tags = JSON.stringify(about.tags)
     let previousSeq = lastSeq
     let seq = this.newest()
     return drafts.map((draft) => {
       seq += 1
       const text = encode(draft, { epoch: epoch.epoch, seq, previousSeq })
-      this.#insert.run(seq, draft.type, upstream, jobid, tags, text)
+      this.#insert.run({ seq, type: draft.type, upstream, jobid, tags, endpoint, text })
       previousSeq = seq
       return { seq, type: draft.type, ...about }
     })
@@ -137,6 +163,29 @@ export class EventLog {
       if (events.length === limit || bytes >= maxBytes) return { events, through, newest }
     }
     return { events, through: examined === maxExamined ? through : Math.max(newest, after), newest }
+  }
+
+  /** The events that come next after a seq, up to another one. */
+  slice(after: number, through: number, limit: number): readonly LoggedEvent[] {
+    return this.#selectSlice.all(after, through, limit).map((row) => this.event(row))
+  }
+
+  /**
+   * The seq of the first event from a moment on, or the one to come. Found by halving: the log is in
+   * order of time, as far as the clock was.
+   */
+  firstSince(at: number): number {
+    const newest = this.newest()
+    const wanted = isoTime(at) ?? ''
+    let low = this.#selectOldest.get() ?? newest + 1
+    let high = newest + 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const found = this.#selectTime.get(middle)
+      if (found === undefined || found.time >= wanted) high = middle
+      else low = found.seq + 1
+    }
+    return low
   }
 
   event(row: EventRow): LoggedEvent {

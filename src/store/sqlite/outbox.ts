@@ -1,31 +1,23 @@
 import type { Database } from 'better-sqlite3'
-import { isUrgent } from '../../core/delivery.ts'
-import type { EventHead } from '../../core/event.ts'
-import { compileFilter } from '../../core/plan.ts'
+import { isFoldable, isUrgent } from '../../core/delivery.ts'
+import type { DeliveryState } from '../../core/delivery.ts'
+import type { EventHead, LoggedEvent } from '../../core/event.ts'
 import type { PlannedEndpoint } from '../../core/plan.ts'
-import { newWebhookSecret } from '../../ids.ts'
-import type {
-  AttemptRecord,
-  Backlog,
-  ConfiguredEndpoint,
-  Delivery,
-  StoredEndpoint,
-} from '../store.ts'
+import type { AttemptRecord, Backlog, Delivery } from '../store.ts'
+import type { PlannedFolding } from './endpoints.ts'
 import type { EventLog } from './log.ts'
 import type { EventRow } from './rows.ts'
 
-export type Plan = (event: EventHead, endpoints: readonly PlannedEndpoint[]) => readonly number[]
+export type Plan = <T extends PlannedEndpoint>(event: EventHead, endpoints: readonly T[]) => T[]
 
-interface EndpointRow {
+type DeliveryRow = EventRow & {
   readonly id: number
-  readonly name: string
-  readonly secret: string | null
-  readonly paused_until: number | null
-}
-
-type DueRow = EventRow & {
-  readonly id: number
+  readonly endpoint_id: number
+  readonly state: string
   readonly attempt_count: number
+  readonly created_at: number
+  readonly is_foldable: number
+  readonly is_replay: number
 }
 
 /** Where a delivery stands in line: those of one endpoint and job go out in order of seq. */
@@ -35,68 +27,101 @@ interface Lane {
   readonly upstream: string | null
 }
 
-/** Endpoints, deliveries and attempts in the database. What writes must run in a unit of the writer. */
+/** So many deliveries are settled in one unit, so that none holds the others up. */
+const sliceSize = 500
+const maxLeftOut = 20
+
+/** Deliveries and attempts in the database. What writes must run in a unit of the writer. */
 export class Outbox {
   readonly #log: EventLog
   readonly #plan: Plan
   readonly #overtakeMs: number
-  #planned: readonly PlannedEndpoint[] = []
+  readonly #planned: () => readonly PlannedFolding[]
   readonly #sql
 
-  constructor(db: Database, log: EventLog, plan: Plan, overtakeMs: number) {
+  constructor(
+    db: Database,
+    {
+      log,
+      plan,
+      overtakeMs,
+      planned,
+    }: {
+      log: EventLog
+      plan: Plan
+      overtakeMs: number
+      /** The endpoints that events are owed to at the moment. */
+      planned: () => readonly PlannedFolding[]
+    },
+  ) {
     this.#log = log
     this.#plan = plan
     this.#overtakeMs = overtakeMs
+    this.#planned = planned
     this.#sql = prepareStatements(db)
   }
 
   /** Writes the deliveries that events owe. One behind an unfinished one of its lane has no time yet. */
   owe(events: readonly EventHead[], now: number): void {
     for (const event of events) {
-      for (const endpointId of this.#plan(event, this.#planned)) {
-        const { seq, type, upstream, jobid } = event
-        const lane = { endpointId, jobid, upstream }
-        const isBlocked = this.#sql.selectBlocker.get(lane) !== undefined
-        const dueAt = isBlocked ? (isUrgent(type) ? now + this.#overtakeMs : null) : now
-        this.#sql.insertDelivery.run({ ...lane, seq, type, dueAt, now })
+      for (const endpoint of this.#plan(event, this.#planned())) {
+        this.#insert(event, { endpointId: endpoint.id, now, fold: endpoint.fold, isReplay: false })
       }
     }
   }
 
-  /** Makes the configured endpoints the ones that events are planned for. */
-  sync(configured: readonly ConfiguredEndpoint[], now: number): readonly StoredEndpoint[] {
-    const names = new Set(configured.map(({ name }) => name))
-    for (const { id, name } of this.#sql.selectEndpoints.all()) {
-      if (names.has(name)) continue
-      this.#sql.removeEndpoint.run(now, id)
-      this.#sql.cancelPending.run(now, id)
-    }
-    const stored = configured.map((endpoint) => this.#syncOne(endpoint, now))
-    this.#planned = configured.flatMap(({ name, filter }) => {
-      const id = stored.find((endpoint) => endpoint.name === name)?.id
-      return id === undefined ? [] : [{ id, matches: compileFilter(filter) }]
-    })
-    return stored
+  /** Owes an endpoint a past event anew. */
+  oweAnew(event: EventHead, endpointId: number, now: number): void {
+    this.#insert(event, { endpointId, now, fold: false, isReplay: true })
   }
 
-  #syncOne({ name, needsSecret }: ConfiguredEndpoint, now: number): StoredEndpoint {
-    const row = this.#sql.selectEndpoint.get(name)
-    const secret = needsSecret ? (row?.secret ?? newWebhookSecret()) : null
-    if (row === undefined) {
-      const { lastInsertRowid } = this.#sql.insertEndpoint.run(name, secret, now)
-      return { id: Number(lastInsertRowid), name, secret, pausedUntil: null }
-    }
-    if (row.secret !== secret) this.#sql.setSecret.run(secret, row.id)
-    return { id: row.id, name, secret, pausedUntil: row.paused_until }
+  #insert(
+    { seq, type, upstream, jobid }: EventHead,
+    {
+      endpointId,
+      now,
+      fold,
+      isReplay,
+    }: { endpointId: number; now: number; fold: boolean; isReplay: boolean },
+  ): void {
+    const lane = { endpointId, jobid, upstream }
+    const isBlocked = this.#sql.selectBlocker.get({ ...lane, seq }) !== undefined
+    this.#sql.insertDelivery.run({
+      ...lane,
+      seq,
+      type,
+      dueAt: isBlocked ? (isUrgent(type) ? now + this.#overtakeMs : null) : now,
+      isFoldable: fold && isFoldable(type) ? 1 : 0,
+      isReplay: isReplay ? 1 : 0,
+      now,
+    })
+  }
+
+  /** Cancels a slice of what is pending for an endpoint; false when nothing is left. */
+  cancelSome(endpointId: number, now: number): boolean {
+    return this.#sql.cancelSome.run(now, endpointId, sliceSize).changes === sliceSize
   }
 
   due(endpointId: number, now: number, limit: number): readonly Delivery[] {
-    return this.#sql.selectDue.all(endpointId, now, limit).map((row) => ({
+    return this.#sql.selectDue.all(endpointId, now, limit).map((row) => this.#toDelivery(row))
+  }
+
+  take(id: number): Delivery | null {
+    const row = this.#sql.selectOne.get(id)
+    return row === undefined ? null : this.#toDelivery(row)
+  }
+
+  #toDelivery(row: DeliveryRow): Delivery {
+    return {
       id: row.id,
-      endpointId,
+      endpointId: row.endpoint_id,
+      state: row.state as DeliveryState,
       attemptCount: row.attempt_count,
+      createdAt: row.created_at,
+      isFoldable: row.is_foldable === 1,
+      isReplay: row.is_replay === 1,
       event: this.#log.event(row),
-    }))
+    }
   }
 
   nextDueAt(endpointId: number, after: number): number | null {
@@ -110,10 +135,42 @@ export class Outbox {
     }
   }
 
-  record({ deliveryId, endpointId, result, after, now }: AttemptRecord): void {
-    const lane = this.#sql.selectPending.get(deliveryId)
-    // Cancelled meanwhile: the attempt is still a fact, the delivery's state is settled.
-    const number = (lane?.attemptCount ?? this.#sql.selectAttemptCount.get(deliveryId) ?? 0) + 1
+  countPendingOf(endpointId: number, maxCounted: number): number {
+    return this.#sql.countPendingOf.get(endpointId, maxCounted) ?? 0
+  }
+
+  /**
+   * Leaves a delivery out together with the foldable ones that follow it, up to the one that tells
+   * what is so by then: the next that may not be left out, else the last of the lane, else one that
+   * has gone out already. False when there is none.
+   */
+  fold(id: number, now: number): boolean {
+    const lane = this.#sql.selectPending.get(id)
+    if (lane?.isFoldable !== 1) return false
+    const survivor =
+      this.#sql.selectNextKept.get(lane) ??
+      this.#sql.selectLast.get(lane) ??
+      this.#sql.selectLaterDelivered.get(lane)
+    if (survivor === undefined) return false
+    this.#sql.supersede.run({ ...lane, by: survivor.id, until: survivor.seq, now })
+    // What those that are left out now were to tell besides goes on to the survivor.
+    this.#sql.handOn.run(survivor.id, survivor.id)
+    this.#sql.releaseNext.run({ ...lane, now })
+    return true
+  }
+
+  /** The newest events left out in favour of a delivery, oldest first, and how many there are. */
+  leftOut(id: number): { leftOut: readonly LoggedEvent[]; leftOutCount: number } {
+    const rows = this.#sql.selectLeftOut.all(id, maxLeftOut)
+    return {
+      leftOut: rows.map((row) => this.#log.event(row)).reverse(),
+      leftOutCount: rows.length < maxLeftOut ? rows.length : (this.#sql.countLeftOut.get(id) ?? 0),
+    }
+  }
+
+  record({ deliveryId, result, after, isByHand, now }: AttemptRecord): void {
+    const pending = this.#sql.selectPending.get(deliveryId)
+    const number = (this.#sql.selectAttemptCount.get(deliveryId) ?? 0) + 1
     this.#sql.insertAttempt.run({
       deliveryId,
       number,
@@ -124,56 +181,65 @@ export class Outbox {
       answer: result.answer,
     })
     this.#sql.countAttempt.run(number, deliveryId)
-    if (after.pauseUntil !== null) this.#sql.pauseEndpoint.run(after.pauseUntil, endpointId)
-    if (lane === undefined) return
+    if (after.state === 'unchanged') return
+    // Settled meanwhile: the attempt is still a fact, but what was settled stays.
+    if (pending === undefined && !isByHand) return
     if (after.state === 'pending') {
       this.#sql.reschedule.run(after.dueAt, deliveryId)
-    } else {
-      this.#sql.finish.run(after.state, now, deliveryId)
-      this.#sql.releaseNext.run({ ...lane, now })
+      return
     }
+    this.#sql.finish.run(after.state, now, deliveryId)
+    if (pending !== undefined) this.#sql.releaseNext.run({ ...pending, now })
   }
+}
+
+/** A delivery with its event, as `#toDelivery` reads it. */
+const deliveryColumns = `d.id, d.endpoint_id, d.state, d.attempt_count, d.created_at, d.is_foldable,
+  d.is_replay, e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text`
+
+interface Place {
+  readonly id: number
+  readonly seq: number
 }
 
 function prepareStatements(db: Database) {
   return {
-    selectBlocker: db.prepare<[Lane]>(
+    selectBlocker: db.prepare<[Lane & { seq: number }]>(
       `SELECT 1 FROM deliveries
         WHERE state = 'pending' AND endpoint_id = @endpointId
-          AND jobid IS @jobid AND upstream IS @upstream LIMIT 1`,
+          AND jobid IS @jobid AND upstream IS @upstream AND seq < @seq LIMIT 1`,
     ),
     insertDelivery: db.prepare<
-      [Lane & { seq: number; type: string; dueAt: number | null; now: number }]
+      [
+        Lane & {
+          seq: number
+          type: string
+          dueAt: number | null
+          isFoldable: number
+          isReplay: number
+          now: number
+        },
+      ]
     >(
-      `INSERT INTO deliveries (endpoint_id, seq, type, upstream, jobid, state, due_at, created_at)
-       VALUES (@endpointId, @seq, @type, @upstream, @jobid, 'pending', @dueAt, @now)`,
+      `INSERT INTO deliveries (endpoint_id, seq, type, upstream, jobid, state, due_at,
+                               is_foldable, is_replay, created_at)
+       VALUES (@endpointId, @seq, @type, @upstream, @jobid, 'pending', @dueAt,
+               @isFoldable, @isReplay, @now)`,
     ),
-    selectEndpoints: db.prepare<[], EndpointRow>(
-      `SELECT id, name, secret, paused_until FROM endpoints
-        WHERE removed_at IS NULL AND origin = 'config'`,
-    ),
-    selectEndpoint: db.prepare<[string], EndpointRow>(
-      `SELECT id, name, secret, paused_until FROM endpoints WHERE removed_at IS NULL AND name = ?`,
-    ),
-    insertEndpoint: db.prepare<[string, string | null, number]>(
-      `INSERT INTO endpoints (name, origin, secret, created_at) VALUES (?, 'config', ?, ?)`,
-    ),
-    setSecret: db.prepare<[string | null, number]>('UPDATE endpoints SET secret = ? WHERE id = ?'),
-    removeEndpoint: db.prepare<[number, number]>(
-      'UPDATE endpoints SET removed_at = ?, secret = NULL WHERE id = ?',
-    ),
-    cancelPending: db.prepare<[number, number]>(
+    cancelSome: db.prepare<[number, number, number]>(
       `UPDATE deliveries SET state = 'cancelled', due_at = NULL, finished_at = ?
-        WHERE state = 'pending' AND endpoint_id = ?`,
+        WHERE id IN (SELECT id FROM deliveries
+                      WHERE state = 'pending' AND endpoint_id = ? LIMIT ?)`,
     ),
-    pauseEndpoint: db.prepare<[number, number]>(
-      'UPDATE endpoints SET paused_until = max(coalesce(paused_until, 0), ?) WHERE id = ?',
-    ),
-    selectDue: db.prepare<[number, number, number], DueRow>(
-      `SELECT d.id, d.attempt_count, e.seq, e.type, e.upstream, e.jobid, e.tags, e.text
+    selectDue: db.prepare<[number, number, number], DeliveryRow>(
+      `SELECT ${deliveryColumns}
          FROM deliveries AS d JOIN events AS e ON e.seq = d.seq
         WHERE d.state = 'pending' AND d.endpoint_id = ? AND d.due_at <= ?
         ORDER BY d.due_at, d.id LIMIT ?`,
+    ),
+    selectOne: db.prepare<[number], DeliveryRow>(
+      `SELECT ${deliveryColumns}
+         FROM deliveries AS d JOIN events AS e ON e.seq = d.seq WHERE d.id = ?`,
     ),
     selectNextDue: db
       .prepare<[number, number], number>(
@@ -188,12 +254,57 @@ function prepareStatements(db: Database) {
       )
       .pluck(),
     selectOldestPending: db
-      .prepare<[], number | null>(`SELECT min(created_at) FROM deliveries WHERE state = 'pending'`)
+      .prepare<[], number>(
+        `SELECT created_at FROM deliveries WHERE state = 'pending' ORDER BY id LIMIT 1`,
+      )
       .pluck(),
-    selectPending: db.prepare<[number], Lane & { attemptCount: number }>(
-      `SELECT endpoint_id AS endpointId, jobid, upstream, attempt_count AS attemptCount
+    countPendingOf: db
+      .prepare<[number, number], number>(
+        `SELECT count(*) FROM (SELECT 1 FROM deliveries
+                                WHERE state = 'pending' AND endpoint_id = ? LIMIT ?)`,
+      )
+      .pluck(),
+    selectPending: db.prepare<[number], Lane & { seq: number; isFoldable: number }>(
+      `SELECT endpoint_id AS endpointId, jobid, upstream, seq, is_foldable AS isFoldable
          FROM deliveries WHERE id = ? AND state = 'pending'`,
     ),
+    selectNextKept: db.prepare<[Lane & { seq: number }], Place>(
+      `SELECT id, seq FROM deliveries
+        WHERE state = 'pending' AND endpoint_id = @endpointId
+          AND jobid IS @jobid AND upstream IS @upstream AND seq > @seq AND is_foldable = 0
+        ORDER BY seq LIMIT 1`,
+    ),
+    selectLast: db.prepare<[Lane & { seq: number }], Place>(
+      `SELECT id, seq FROM deliveries
+        WHERE state = 'pending' AND endpoint_id = @endpointId
+          AND jobid IS @jobid AND upstream IS @upstream AND seq > @seq
+        ORDER BY seq DESC LIMIT 1`,
+    ),
+    selectLaterDelivered: db.prepare<[Lane & { seq: number }], Place>(
+      `SELECT id, seq FROM deliveries
+        WHERE jobid = @jobid AND endpoint_id = @endpointId AND upstream IS @upstream
+          AND seq > @seq AND +state = 'delivered'
+        ORDER BY id DESC LIMIT 1`,
+    ),
+    supersede: db.prepare<[Lane & { seq: number; until: number; by: number; now: number }]>(
+      `UPDATE deliveries
+          SET state = 'superseded', superseded_by = @by, due_at = NULL, finished_at = @now
+        WHERE state = 'pending' AND endpoint_id = @endpointId
+          AND jobid IS @jobid AND upstream IS @upstream
+          AND seq >= @seq AND seq < @until AND is_foldable = 1`,
+    ),
+    handOn: db.prepare<[number, number]>(
+      `UPDATE deliveries SET superseded_by = ?
+        WHERE superseded_by IN (SELECT id FROM deliveries WHERE superseded_by = ?)`,
+    ),
+    selectLeftOut: db.prepare<[number, number], EventRow>(
+      `SELECT e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text
+         FROM deliveries AS d JOIN events AS e ON e.seq = d.seq
+        WHERE d.superseded_by = ? ORDER BY d.id DESC LIMIT ?`,
+    ),
+    countLeftOut: db
+      .prepare<[number], number>('SELECT count(*) FROM deliveries WHERE superseded_by = ?')
+      .pluck(),
     selectAttemptCount: db
       .prepare<[number], number>('SELECT attempt_count FROM deliveries WHERE id = ?')
       .pluck(),

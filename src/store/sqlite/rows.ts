@@ -155,6 +155,7 @@ export interface EventRow {
   readonly upstream: string | null
   readonly jobid: string | null
   readonly tags: string
+  readonly endpoint: string | null
   readonly text: string
 }
 
@@ -167,6 +168,7 @@ export function toEvent(row: EventRow, idOf: (seq: number) => string): LoggedEve
     upstream: row.upstream,
     jobid: row.jobid,
     tags: row.tags === '[]' ? noTags : (JSON.parse(row.tags) as string[]),
+    ...(row.endpoint !== null && { endpoint: row.endpoint }),
     text: row.text,
   }
 }

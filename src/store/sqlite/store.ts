@@ -9,6 +9,9 @@ import { isEnd, unseenJob } from '../../core/job.ts'
 import { plan } from '../../core/plan.ts'
 import type {
   Commit,
+  DeliveryPage,
+  DeliveryQuery,
+  DeliveryRecord,
   JobPage,
   JobQuery,
   JobSettings,
@@ -21,6 +24,9 @@ import type {
   UpstreamCommit,
 } from '../store.ts'
 import { openDatabase } from './database.ts'
+import { DeliveryList } from './deliveries.ts'
+import { createEndpointVerbs } from './endpoint-verbs.ts'
+import { EndpointTable } from './endpoints.ts'
 import { JobTable } from './jobs.ts'
 import { takeLock } from './lock.ts'
 import { EventLog } from './log.ts'
@@ -77,7 +83,9 @@ function createStore(
   migrate(db, readMigrations(), now())
   const log = new EventLog(db, now())
   const jobs = new JobTable(db)
-  const outbox = new Outbox(db, log, plan, overtakeMs)
+  const endpoints = new EndpointTable(db)
+  const outbox = new Outbox(db, { log, plan, overtakeMs, planned: () => endpoints.planned })
+  const deliveries = new DeliveryList(db)
   const upstreams = new UpstreamTable(db)
   const listeners: ((commit: Commit) => void)[] = []
   let announced = log.newest()
@@ -88,6 +96,8 @@ function createStore(
     announced = newest
     for (const listener of listeners) listener({ types, durationMs })
   })
+
+  const endpointVerbs = createEndpointVerbs({ writer, log, endpoints, outbox })
 
   /** Writes events and the deliveries they owe; the job then knows the last of them. */
   function append(job: Job, drafts: readonly EventDraft[], at: number): Job {
@@ -191,6 +201,24 @@ function createStore(
     }
   }
 
+  async function listDeliveries(query: DeliveryQuery): Promise<DeliveryPage> {
+    const found: DeliveryRecord[] = []
+    let before = query.before
+    for (;;) {
+      // One more than a page has, to know whether another follows.
+      const window = deliveries.window({ ...query, limit: query.limit + 1 }, before)
+      found.push(...window.deliveries)
+      if (found.length > query.limit || window.last === null) break
+      before = window.last
+      await nextTurn()
+    }
+    const page = found.slice(0, query.limit)
+    return {
+      deliveries: page,
+      next: found.length > query.limit ? (page.at(-1)?.id ?? null) : null,
+    }
+  }
+
   return {
     registerJob: (registration, at) => writer.write(() => register(registration, at)),
     updateJob: (key, settings, at) =>
@@ -211,13 +239,22 @@ function createStore(
     commitUpstream: (commit) => writer.write(() => commitUpstream(commit)),
     readBounds: () => answer(() => log.bounds()),
     readEvents: (query) => answer(() => log.read(query)),
-    syncEndpoints: (endpoints, at) => writer.write(() => outbox.sync(endpoints, at)),
+    ...endpointVerbs,
+    listEndpoints: () => answer(() => endpoints.all()),
+    countPending: ({ endpointId, maxCounted }) =>
+      answer(() => outbox.countPendingOf(endpointId, maxCounted)),
     readDue: ({ endpointId, now: at, limit }) => answer(() => outbox.due(endpointId, at, limit)),
     nextDueAt: ({ endpointId, after }) => answer(() => outbox.nextDueAt(endpointId, after)),
-    recordAttempt: (record) =>
-      writer.write(() => {
-        outbox.record(record)
+    fold: (deliveryId, at) => writer.write(() => outbox.fold(deliveryId, at)),
+    readPresent: ({ id, event }) =>
+      answer(() => {
+        const { upstream, jobid } = event
+        const job = upstream === null || jobid === null ? null : jobs.find({ upstream, jobid })
+        return { job, ...outbox.leftOut(id) }
       }),
+    listDeliveries,
+    findDelivery: (id) => answer(() => deliveries.find(id)),
+    takeDelivery: (id) => answer(() => outbox.take(id)),
     readBacklog: ({ maxCounted }) => answer(() => outbox.backlog(maxCounted)),
     onCommit(listener) {
       listeners.push(listener)

@@ -1,0 +1,48 @@
+import type { FastifyInstance } from 'fastify'
+import type { DeliveryWithAttempts } from '../../store/store.ts'
+import type { ApiDeps } from '../deps.ts'
+import { toAttemptAnswer, toDeliveryAnswer } from '../endpoint-answer.ts'
+import { decodeIdCursor, encodeIdCursor } from '../page-cursor.ts'
+import { HttpProblem, parseInput } from '../problem.ts'
+import { DeliveryParams, ListDeliveries, NoBody } from '../schemas.ts'
+
+/** The calls on deliveries: list, show, try again. */
+export function deliveryRoutes(app: FastifyInstance, { store, endpoints }: ApiDeps): void {
+  async function one(params: unknown): Promise<DeliveryWithAttempts> {
+    const { id } = parseInput(DeliveryParams, params)
+    const delivery = await store.findDelivery(id)
+    if (delivery !== null) return delivery
+    throw new HttpProblem(404, 'delivery_not_found', `There is no delivery ${id}`)
+  }
+
+  app.get('/v1/deliveries', { config: { scope: 'read' } }, async (request) => {
+    const { cursor, ...filters } = parseInput(ListDeliveries, request.query)
+    const before = cursor === undefined ? null : decodeIdCursor(cursor)
+    const { deliveries, next } = await store.listDeliveries({ ...filters, before })
+    return {
+      items: deliveries.map(toDeliveryAnswer),
+      next: next === null ? null : encodeIdCursor(next),
+    }
+  })
+
+  app.get('/v1/deliveries/:id', { config: { scope: 'read' } }, async (request) => {
+    const delivery = await one(request.params)
+    return { ...toDeliveryAnswer(delivery), attempts: delivery.attempts.map(toAttemptAnswer) }
+  })
+
+  app.post('/v1/deliveries/:id/retry', { config: { scope: 'write' } }, async (request, reply) => {
+    parseInput(NoBody, request.body)
+    const delivery = await one(request.params)
+    if (delivery.state === 'delivered') {
+      const detail = `Delivery ${delivery.id} has been delivered: POST /v1/endpoints/${delivery.endpoint}/replay sends its event again`
+      throw new HttpProblem(409, 'already_delivered', detail)
+    }
+    const all = await endpoints.list()
+    if (!all.some(({ id }) => id === delivery.endpointId)) {
+      const detail = `The endpoint ${delivery.endpoint} of delivery ${delivery.id} was removed`
+      throw new HttpProblem(409, 'endpoint_removed', detail)
+    }
+    endpoints.retry(delivery)
+    return reply.code(202).send(toDeliveryAnswer(delivery))
+  })
+}

@@ -1,0 +1,172 @@
+import type { FastifyInstance } from 'fastify'
+import { isSigned } from '../../core/endpoint.ts'
+import type { EndpointSpec } from '../../core/endpoint.ts'
+import { defaultEvents, defaultFold, toEndpointSpec, toMail } from '../../endpoint-settings.ts'
+import type { StoredEndpoint } from '../../store/store.ts'
+import type { ApiDeps } from '../deps.ts'
+import { toAttemptAnswer, toEndpointAnswer } from '../endpoint-answer.ts'
+import { pageOf } from '../page-cursor.ts'
+import { HttpProblem, invalidField, parseInput } from '../problem.ts'
+import {
+  CreateEndpoint,
+  EndpointParams,
+  ListAll,
+  NoBody,
+  PatchEndpoint,
+  ReplayEndpoint,
+} from '../schemas.ts'
+
+/** The calls on endpoints: make, list, show, change, remove, try, enable, disable, rotate, replay. */
+export function endpointRoutes(
+  app: FastifyInstance,
+  { endpoints, endpointDefaults }: ApiDeps,
+): void {
+  async function answer(endpoint: StoredEndpoint | null) {
+    if (endpoint === null) {
+      throw new HttpProblem(404, 'endpoint_not_found', 'The endpoint was removed meanwhile')
+    }
+    return toEndpointAnswer(endpoint, await endpoints.countPending(endpoint.id))
+  }
+
+  /** The endpoint that a path names. */
+  async function one(params: unknown): Promise<StoredEndpoint> {
+    const { name } = parseInput(EndpointParams, params)
+    const endpoint = await endpoints.find(name)
+    if (endpoint !== null) return endpoint
+    throw new HttpProblem(404, 'endpoint_not_found', `There is no endpoint named ${name}`)
+  }
+
+  /** Likewise, when it is one that the API may change. */
+  async function changeable(params: unknown): Promise<StoredEndpoint> {
+    const endpoint = await one(params)
+    if (endpoint.origin === 'api') return endpoint
+    const { name } = endpoint.spec
+    const detail = `The endpoint ${name} comes from the configuration: change it there and restart`
+    throw new HttpProblem(409, 'endpoint_configured', detail)
+  }
+
+  /** Refuses an address that endpoints made over the API may not have. */
+  async function checkAddress(spec: EndpointSpec): Promise<void> {
+    const refusal = await endpoints.refusalOf(spec)
+    if (refusal !== null) throw invalidField(spec.mail === null ? 'url' : 'settings.host', refusal)
+  }
+
+  async function secretAnswer(endpoint: StoredEndpoint | null) {
+    const shown = await answer(endpoint)
+    const secret = endpoint?.secret?.reveal()
+    return { ...shown, ...(secret !== undefined && { secret }) }
+  }
+
+  app.get('/v1/endpoints', { config: { scope: 'read' } }, async (request) => {
+    const { items, next } = pageOf(await endpoints.list(), parseInput(ListAll, request.query))
+    return { items: await Promise.all(items.map(answer)), next }
+  })
+
+  app.get('/v1/endpoints/:name', { config: { scope: 'read' } }, async (request) =>
+    answer(await one(request.params)),
+  )
+
+  app.post('/v1/endpoints', { config: { scope: 'write' } }, async (request, reply) => {
+    const spec = toEndpointSpec(parseInput(CreateEndpoint, request.body), endpointDefaults)
+    await checkAddress(spec)
+    const endpoint = await endpoints.add(spec)
+    if (endpoint === null) {
+      const detail = `There is already an endpoint named ${spec.name}: choose another name, or change it with PATCH`
+      throw new HttpProblem(409, 'endpoint_exists', detail)
+    }
+    return reply.code(201).send(await secretAnswer(endpoint))
+  })
+
+  app.patch('/v1/endpoints/:name', { config: { scope: 'write' } }, async (request) => {
+    const { id, spec } = await changeable(request.params)
+    const changed = patched(spec, parseInput(PatchEndpoint, request.body), endpointDefaults)
+    await checkAddress(changed)
+    return answer(await endpoints.change(id, changed))
+  })
+
+  app.delete('/v1/endpoints/:name', { config: { scope: 'write' } }, async (request, reply) => {
+    await endpoints.remove((await changeable(request.params)).id)
+    return reply.code(204).send()
+  })
+
+  app.post('/v1/endpoints/:name/test', { config: { scope: 'write' } }, async (request) => {
+    parseInput(NoBody, request.body)
+    const result = await endpoints.test(await one(request.params))
+    if (result === null) {
+      throw new HttpProblem(404, 'endpoint_not_found', 'The endpoint was removed meanwhile')
+    }
+    return toAttemptAnswer(result)
+  })
+
+  for (const verb of ['enable', 'disable'] as const) {
+    app.post(`/v1/endpoints/:name/${verb}`, { config: { scope: 'write' } }, async (request) => {
+      parseInput(NoBody, request.body)
+      const { id } = await one(request.params)
+      return answer(await endpoints[verb](id))
+    })
+  }
+
+  app.post('/v1/endpoints/:name/rotate-secret', { config: { scope: 'write' } }, async (request) => {
+    parseInput(NoBody, request.body)
+    const { id, spec } = await one(request.params)
+    if (!isSigned(spec)) {
+      const detail = `${spec.name} has no secret: only what goes to webhooks is signed`
+      throw new HttpProblem(409, 'endpoint_unsigned', detail)
+    }
+    if (spec.secret !== null) {
+      const detail = `The secret of ${spec.name} is in the configuration: change it there and restart`
+      throw new HttpProblem(409, 'endpoint_configured', detail)
+    }
+    return secretAnswer(await endpoints.rotateSecret(id))
+  })
+
+  app.post('/v1/endpoints/:name/replay', { config: { scope: 'write' } }, async (request, reply) => {
+    const { after, since, until, types } = parseInput(ReplayEndpoint, request.body)
+    const { id, spec, health } = await one(request.params)
+    if (health.state === 'disabled') {
+      const detail = `${spec.name} is disabled, so nothing is delivered to it: enable it first`
+      throw new HttpProblem(409, 'endpoint_disabled', detail)
+    }
+    const queued = await endpoints.replay({
+      endpointId: id,
+      from: since === undefined ? { after: after ?? 0 } : { since },
+      until: until === undefined ? null : typeof until === 'number' ? { seq: until } : until,
+      types,
+    })
+    return reply.code(202).send({ queued })
+  })
+}
+
+/** A spec with what was sent in place of what was; null brings the default back. */
+function patched(
+  spec: EndpointSpec,
+  { url, events, match, headers, fold, timeout, settings }: PatchEndpoint,
+  { timeoutMs }: ApiDeps['endpointDefaults'],
+): EndpointSpec {
+  if (url !== undefined && spec.url === null) {
+    throw invalidField('url', 'an endpoint for mail has none: its settings say where it goes')
+  }
+  if (settings !== undefined && spec.mail === null) {
+    throw invalidField('settings', `the format ${spec.format} has none`)
+  }
+  const { upstreams, tags = [], jobids = [] } = spec.filter
+  const matching =
+    match === undefined
+      ? { upstream: upstreams, tag: tags, jobid: jobids }
+      : (match ?? { upstream: [], tag: [], jobid: [] })
+  return {
+    ...spec,
+    url: url ?? spec.url,
+    mail: settings === undefined ? spec.mail : toMail(settings),
+    filter: {
+      types:
+        events === undefined ? spec.filter.types : (events ?? defaultEvents(spec.format, matching)),
+      upstreams: matching.upstream,
+      tags: matching.tag,
+      jobids: matching.jobid,
+    },
+    headers: headers === undefined ? spec.headers : (headers ?? {}),
+    fold: fold === undefined ? spec.fold : (fold ?? defaultFold(spec.format)),
+    timeoutMs: timeout === undefined ? spec.timeoutMs : (timeout ?? timeoutMs),
+  }
+}
