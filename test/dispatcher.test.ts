@@ -2,13 +2,15 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { AttemptResult } from '../src/core/delivery.ts'
 import type { EventDraft } from '../src/core/event.ts'
-import { Secret } from '../src/core/secret.ts'
 import { createDispatcher } from '../src/dispatcher.ts'
+import type { LaneTarget } from '../src/lane.ts'
 import { createLogger } from '../src/log.ts'
 import { createMetrics } from '../src/metrics.ts'
-import type { Send } from '../src/notify/send.ts'
+import type { Carrier, Send } from '../src/notify/send.ts'
 import { webhook } from '../src/notify/webhook.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import type { StoredEndpoint } from '../src/store/store.ts'
+import { anEndpointSpec } from './helpers/builders.ts'
 import { temporaryFolder } from './helpers/daemon.ts'
 import { valueOf } from './helpers/exposition.ts'
 import { FakeClock, settle } from './helpers/fake-clock.ts'
@@ -23,9 +25,16 @@ const taken: AttemptResult = {
   status: 204,
   error: null,
   answer: '',
+  detail: 'answered 204',
   retryAfterMs: null,
 }
-const refused: AttemptResult = { ...taken, verdict: 'retry', status: 500, error: 'status' }
+const refused: AttemptResult = {
+  ...taken,
+  verdict: 'retry',
+  status: 500,
+  error: 'status',
+  detail: 'answered 500',
+}
 
 const started: EventDraft = {
   type: 'job.executing',
@@ -42,6 +51,15 @@ interface Sent {
   readonly jobid: string | null
   readonly at: number
   readonly text: string
+}
+
+/** Nothing goes over it: the test itself answers. */
+const carrier = {} as Carrier
+
+function targetOf(endpoint: StoredEndpoint): LaneTarget {
+  const { name, url, headers, timeoutMs } = endpoint.spec
+  const target = { name, url, headers, timeoutMs, format: webhook, carrier }
+  return { ...target, secretsAt: () => [], endpoint }
 }
 
 /** A store with endpoints and a dispatcher whose attempts the test answers. */
@@ -66,24 +84,14 @@ async function ground(names: readonly string[] = ['ops'], concurrency = 8) {
   }
   async function begin() {
     const endpoints = await store.syncEndpoints(
-      names.map((name) => ({ name, filter: {}, needsSecret: false })),
+      names.map((name) => anEndpointSpec(name, { format: 'webhook' })),
       clock.now(),
     )
     const dispatcher = createDispatcher(
       { store, send, clock, random: () => 0.5, log: createLogger('silent'), metrics },
-      endpoints.map(({ id, name, pausedUntil }) => ({
-        endpointId: id,
-        pausedUntil,
-        name,
-        format: webhook,
-        formatName: 'webhook',
-        url: new Secret('http://receiver.invalid/'),
-        headers: {},
-        secrets: [],
-        timeoutMs: 15_000,
-      })),
       { concurrency, scheduleMs },
     )
+    for (const endpoint of endpoints) dispatcher.put(targetOf(endpoint))
     store.onCommit(() => dispatcher.wake())
     dispatcher.start()
     await settle()

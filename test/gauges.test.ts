@@ -6,6 +6,7 @@ import type { GaugeSources } from '../src/gauges.ts'
 import { createLogger } from '../src/log.ts'
 import { createMetrics } from '../src/metrics.ts'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import { anEndpointSpec } from './helpers/builders.ts'
 import { temporaryFolder } from './helpers/daemon.ts'
 import { parseExposition, valueOf } from './helpers/exposition.ts'
 import { FakeClock } from './helpers/fake-clock.ts'
@@ -80,8 +81,7 @@ test('the log and the outbox are shown as the database has them', async () => {
   expect(await at.value('event_log_oldest_seq')).toBeUndefined()
   expect(await at.value('outbox_pending')).toBe(0)
   expect(await at.value('outbox_oldest_age_seconds')).toBe(0)
-  const endpoint = { name: 'ops', filter: {}, needsSecret: false }
-  await at.store.syncEndpoints([endpoint], at.clock.now())
+  await at.store.syncEndpoints([anEndpointSpec('ops')], at.clock.now())
   for (const jobid of ['j1', 'j2']) {
     await at.store.registerJob({ upstream: 'prod', jobid }, at.clock.now())
     await at.clock.advance(5000)

@@ -122,7 +122,9 @@ describe('the environment alone', () => {
       JOBWATCH_WEBHOOK_SECRET: webhookSecret,
       JOBWATCH_SLACK_URL: 'https://hooks.slack.com/x',
     })
-    expect(endpoints.map(({ format, url }) => [format, url.reveal()])).toEqual([
+    expect(
+      endpoints.map((endpoint) => [endpoint.format, 'url' in endpoint && endpoint.url.reveal()]),
+    ).toEqual([
       ['webhook', 'https://ops.example.com/hook'],
       ['slack', 'https://hooks.slack.com/x'],
     ])
@@ -324,7 +326,7 @@ function secretsIn({ api, upstreams, endpoints }: Config): string[] {
     ...api.tokens.map(({ token }) => token),
     ...upstreams.flatMap(({ auth }) => [auth.token, auth.password]),
     ...endpoints.flatMap((endpoint) => [
-      endpoint.url,
+      'url' in endpoint ? endpoint.url : endpoint.settings.password,
       endpoint.format === 'webhook' ? endpoint.secret : undefined,
     ]),
   ].flatMap((secret) => (secret === undefined ? [] : [secret.reveal()]))

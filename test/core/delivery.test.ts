@@ -16,6 +16,7 @@ function anAttempt(fields: Partial<AttemptResult> = {}): AttemptResult {
     status: 500,
     error: 'status',
     answer: 'no',
+    detail: 'answered 500: no',
     retryAfterMs: null,
     ...fields,
   }

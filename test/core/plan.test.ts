@@ -114,11 +114,17 @@ test('a filter for a tag, a jobid or an upstream keeps out what has none', () =>
 
 test('an event is owed to each endpoint whose filter lets it through', () => {
   const endpoints = [
-    { id: 1, matches: compileFilter({}) },
-    { id: 2, matches: compileFilter({ types: ['job.lost'] }) },
-    { id: 3, matches: compileFilter({ tags: ['backup'] }) },
+    { id: 1, name: 'all', matches: compileFilter({}) },
+    { id: 2, name: 'lost', matches: compileFilter({ types: ['job.lost'] }) },
+    { id: 3, name: 'backups', matches: compileFilter({ tags: ['backup'] }) },
   ]
-  expect(plan(aHead(), endpoints)).toEqual([1, 3])
-  expect(plan(upstreamDown, endpoints)).toEqual([1])
+  const [all, , backups] = endpoints
+  expect(plan(aHead(), endpoints)).toEqual([all, backups])
+  expect(plan(upstreamDown, endpoints)).toEqual([all])
   expect(plan(aHead(), [])).toEqual([])
+})
+
+test('an event about an endpoint is owed to every other one that wants it, never to that one', () => {
+  const endpoints = ['ops', 'chat'].map((name, id) => ({ id, name, matches: compileFilter({}) }))
+  expect(plan({ ...endpointFailing, endpoint: 'ops' }, endpoints)).toEqual([endpoints[1]])
 })

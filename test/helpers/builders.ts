@@ -1,3 +1,5 @@
+import type { EndpointSpec } from '../../src/core/endpoint.ts'
+import { Secret } from '../../src/core/secret.ts'
 import { unseenJob } from '../../src/core/job.ts'
 import type { Job, Stage } from '../../src/core/job.ts'
 import type { SeenStage, Snapshot } from '../../src/core/observation.ts'
@@ -45,4 +47,20 @@ export function aSeenStage(name: string, state: SeenStage['state'], occurrence =
 /** A stage as a job holds it. */
 export function aStage(name: string, state: Stage['state'], fields: Partial<Stage> = {}): Stage {
   return { ...aSeenStage(name, state), startedAt: null, endedAt: null, ...fields }
+}
+
+/** An endpoint that wants everything and is not signed, unless told otherwise. */
+export function anEndpointSpec(name: string, fields: Partial<EndpointSpec> = {}): EndpointSpec {
+  return {
+    name,
+    format: 'slack',
+    url: new Secret('http://receiver.invalid/'),
+    mail: null,
+    secret: null,
+    filter: {},
+    headers: {},
+    fold: false,
+    timeoutMs: 15_000,
+    ...fields,
+  }
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { createDispatcher } from '../../src/dispatcher.ts'
+import { createEndpoints } from '../../src/endpoints.ts'
 import { createFeed } from '../../src/feed.ts'
 import { createAccess } from '../../src/http/auth.ts'
 import { createServer } from '../../src/http/server.ts'
@@ -22,10 +24,25 @@ async function startServer() {
     overtakeMs: 1000,
     now: () => clock.now(),
   })
+  const dispatcher = createDispatcher(
+    {
+      ...{ store, clock, random: Math.random, log, metrics },
+      send: () => Promise.reject(new Error('nothing is sent here')),
+    },
+    { concurrency: 1, scheduleMs: [] },
+  )
   const server = await createServer({
     store,
     feed: createFeed({ store, clock, random: Math.random, log, metrics }),
     upstreams: [],
+    endpoints: createEndpoints({
+      ...{ store, clock, log, dispatcher },
+      targetOf: () => {
+        throw new Error('there are no endpoints here')
+      },
+      refusalOf: () => Promise.resolve(null),
+    }),
+    endpointDefaults: { timeoutMs: 15_000 },
     access: createAccess({
       tokens: [{ name: 'nobody', token: new Secret('token'), scopes: [] }],
       publicUrl: undefined,

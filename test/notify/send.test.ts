@@ -8,6 +8,7 @@ import { systemClock } from '../../src/clock.ts'
 import type { LoggedEvent } from '../../src/core/event.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createSend } from '../../src/notify/send.ts'
+import type { Carrier } from '../../src/notify/send.ts'
 import { webhook } from '../../src/notify/webhook.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -26,21 +27,36 @@ async function ground(listener: RequestListener) {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const dispatcher = new Agent()
-  const send = createSend({ dispatcher, clock: systemClock, userAgent: 'jobwatch/1.2.3' })
+  const http = new Agent()
+  const send = createSend({
+    clock: systemClock,
+    userAgent: 'jobwatch/1.2.3',
+    publicUrl: null,
+    rootOf: () => null,
+  })
+  const carrier: Carrier = {
+    http,
+    mail: () => Promise.reject(new Error('nothing here goes by mail')),
+    close: () => http.destroy(),
+  }
   return {
     url: `http://127.0.0.1:${port}/hook?key=canary`,
     attempt: (timeoutMs = 5000, url = `http://127.0.0.1:${port}/hook?key=canary`) =>
-      send(event, {
-        name: 'ops',
-        format: webhook,
-        url: new Secret(url),
-        headers: { 'X-Team': 'gis', 'user-agent': 'not this one' },
-        secrets: [new Secret(secret)],
-        timeoutMs,
-      }),
+      send(
+        event,
+        {
+          name: 'ops',
+          format: webhook,
+          url: new Secret(url),
+          headers: { 'X-Team': 'gis', 'user-agent': 'not this one' },
+          secretsAt: () => [new Secret(secret)],
+          timeoutMs,
+          carrier,
+        },
+        null,
+      ),
     async [Symbol.asyncDispose]() {
-      await dispatcher.destroy()
+      await carrier.close()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

@@ -3,18 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { AttemptResult } from '../../src/core/delivery.ts'
+import type { EndpointSpec } from '../../src/core/endpoint.ts'
 import type { EventDraft, EventType, LoggedEvent } from '../../src/core/event.ts'
 import type { Job, JobKey, JobStatus } from '../../src/core/job.ts'
 import type { EventFilter } from '../../src/core/plan.ts'
 import type {
   AttemptRecord,
-  ConfiguredEndpoint,
   Delivery,
   Registration,
   Store,
   StoredEndpoint,
 } from '../../src/store/store.ts'
-import { noon } from '../helpers/builders.ts'
+import { anEndpointSpec, noon } from '../helpers/builders.ts'
 
 /** What a backend is opened with. Opening the same place again finds what was written there. */
 export interface OpenOptions {
@@ -111,12 +111,12 @@ export class Ground {
     return (await this.#store.readBounds()).newest
   }
 
-  async sync(...endpoints: readonly ConfiguredEndpoint[]): Promise<readonly StoredEndpoint[]> {
+  async sync(...endpoints: readonly EndpointSpec[]): Promise<readonly StoredEndpoint[]> {
     return this.#store.syncEndpoints(endpoints, this.now)
   }
 
   /** Makes these endpoints the configured ones and returns the number of the first. */
-  async syncOne(...endpoints: readonly ConfiguredEndpoint[]): Promise<number> {
+  async syncOne(...endpoints: readonly EndpointSpec[]): Promise<number> {
     const [first] = await this.sync(...endpoints)
     if (first === undefined) throw new Error('no endpoint was given')
     return first.id
@@ -209,9 +209,9 @@ function statusOf(type: string): JobStatus {
 export function anEndpoint(
   name: string,
   filter: EventFilter = {},
-  fields: Partial<ConfiguredEndpoint> = {},
-): ConfiguredEndpoint {
-  return { name, filter, needsSecret: false, ...fields }
+  fields: Partial<EndpointSpec> = {},
+): EndpointSpec {
+  return anEndpointSpec(name, { filter, ...fields })
 }
 
 export function anAnswer(fields: Partial<AttemptResult> = {}): AttemptResult {
@@ -222,6 +222,7 @@ export function anAnswer(fields: Partial<AttemptResult> = {}): AttemptResult {
     status: 204,
     error: null,
     answer: '',
+    detail: 'answered 204',
     retryAfterMs: null,
     ...fields,
   }
@@ -229,7 +230,8 @@ export function anAnswer(fields: Partial<AttemptResult> = {}): AttemptResult {
 
 export function delivered({ id, endpointId }: Delivery, now: number): AttemptRecord {
   const after = { state: 'delivered', dueAt: null, pauseUntil: null } as const
-  return { deliveryId: id, endpointId, result: anAnswer({ at: now }), after, now }
+  const result = anAnswer({ at: now })
+  return { deliveryId: id, endpointId, result, after, isByHand: false, now }
 }
 
 export function refused(
@@ -238,12 +240,20 @@ export function refused(
   dueAt: number,
   pauseUntil: number | null = null,
 ): AttemptRecord {
-  const result = anAnswer({ verdict: 'retry', at: now, status: 500, error: 'status', answer: 'no' })
+  const result = anAnswer({
+    verdict: 'retry',
+    at: now,
+    status: 500,
+    error: 'status',
+    answer: 'no',
+    detail: 'answered 500: no',
+  })
   return {
     deliveryId: id,
     endpointId,
     result,
     after: { state: 'pending', dueAt, pauseUntil },
+    isByHand: false,
     now,
   }
 }

@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { migrate, readMigrations } from '../../src/store/sqlite/migrate.ts'
 import type { Migration } from '../../src/store/sqlite/migrate.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import { noon } from '../helpers/builders.ts'
+import { anEndpointSpec, noon } from '../helpers/builders.ts'
 import { overtakeMs, temporaryFolder } from './harness.ts'
 
 /**
@@ -38,6 +38,12 @@ rowsUnder[2] = `${rowsUnder[1] ?? ''}
     INSERT INTO runs (upstream, operation, jobid, ended_at, duration_ms)
       VALUES ('prod', '/gis/admin/services/Parks.MapServer/edit', 'j-1', 6, 13000);`
 rowsUnder[3] = rowsUnder[2]
+rowsUnder[4] = `${rowsUnder[3]}
+    INSERT INTO events (type, endpoint, tags, text) VALUES ('endpoint.failing', 'ops', '[]', '{"n":3}');
+    INSERT INTO endpoints (name, origin, definition, secret, old_secret, old_secret_until, state,
+                           since, reason, failures, failures_since, last_delivered_at, last_seq,
+                           created_at)
+      VALUES ('chat', 'api', '{}', 'whsec_y', 'whsec_z', 7, 'failing', 5, 'answered 500', 6, 4, 3, 3, 1);`
 
 const migrations = readMigrations()
 
@@ -158,11 +164,9 @@ test('a store opens what an earlier schema was filled with', async () => {
     ['abc123-1', '{"n":1}'],
     ['abc123-2', '{"n":2}'],
   ])
-  const [endpoint] = await store.syncEndpoints(
-    [{ name: 'ops', filter: {}, needsSecret: true }],
-    noon,
-  )
-  expect(endpoint).toMatchObject({ id: 1, secret: 'whsec_x', pausedUntil: 9 })
+  const [endpoint] = await store.syncEndpoints([anEndpointSpec('ops', { format: 'webhook' })], noon)
+  expect(endpoint).toMatchObject({ id: 1, pausedUntil: 9 })
+  expect(endpoint?.secret?.reveal()).toBe('whsec_x')
   const due = await store.readDue({ endpointId: 1, now: noon, limit: 10 })
   expect(due).toMatchObject([
     { attemptCount: 1, event: { seq: 1 } },

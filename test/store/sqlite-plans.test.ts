@@ -1,9 +1,12 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { deliveryStates } from '../../src/core/delivery.ts'
 import { jobStates, jobStatuses } from '../../src/core/job.ts'
 import { plan } from '../../src/core/plan.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { JobTable } from '../../src/store/sqlite/jobs.ts'
+import { DeliveryList } from '../../src/store/sqlite/deliveries.ts'
+import { EndpointTable } from '../../src/store/sqlite/endpoints.ts'
 import { EventLog } from '../../src/store/sqlite/log.ts'
 import { migrate, readMigrations } from '../../src/store/sqlite/migrate.ts'
 import { Outbox } from '../../src/store/sqlite/outbox.ts'
@@ -32,7 +35,10 @@ function plansOfAll(): readonly Planned[] {
   }
   const log = new EventLog(db, noon)
   const jobs = new JobTable(db)
-  new Outbox(db, log, plan, overtakeMs)
+  const endpoints = new EndpointTable(db)
+  new Outbox(db, { log, plan, overtakeMs, planned: () => endpoints.planned })
+  const deliveries = new DeliveryList(db)
+  db.exec(`INSERT INTO endpoints (id, name, origin, created_at) VALUES (1, 'ops', 'config', 1)`)
   new UpstreamTable(db)
   // The lists are prepared when they are first asked for.
   for (const state of [undefined, jobStates[0]]) {
@@ -40,6 +46,17 @@ function plansOfAll(): readonly Planned[] {
       for (const upstream of [undefined, 'prod']) {
         for (const before of [null, { watchedAt: noon, id: 1 }]) {
           jobs.window({ state, status, upstream, limit: 10, before }, before)
+        }
+      }
+    }
+  }
+  for (const endpoint of [undefined, 'ops']) {
+    for (const state of [undefined, deliveryStates[0]]) {
+      for (const seq of [undefined, 1]) {
+        for (const jobid of [undefined, 'j-1']) {
+          for (const before of [null, 1]) {
+            deliveries.window({ endpoint, state, seq, jobid, limit: 10, before }, before)
+          }
         }
       }
     }
@@ -66,17 +83,21 @@ const allowed: readonly (readonly [statement: RegExp, step: RegExp])[] = [
   [/FROM sqlite_sequence WHERE name = 'events'/, /^SCAN sqlite_sequence$/],
   // One row per restored backup, read once at the start.
   [/FROM epochs ORDER BY first_seq/, /^SCAN epochs$/],
-  // One row per configured endpoint, read once at the start.
-  [/FROM endpoints WHERE removed_at IS NULL AND origin = 'config'/, /^SCAN endpoints USING INDEX/],
+  // One row per endpoint: read when one is changed or asked for, not with each event.
+  [/FROM endpoints WHERE removed_at IS NULL ORDER BY name$/, /^SCAN endpoints USING INDEX/],
+  // Likewise, at the start.
+  [/^SELECT id FROM endpoints WHERE \(removed_at IS NOT NULL OR/, /^SCAN endpoints$/],
   // The jobs of one id: one row per upstream.
   [/FROM jobs WHERE jobid = \? ORDER BY id LIMIT/, /^USE TEMP B-TREE FOR ORDER BY$/],
   // The runs of one operation: eleven rows at most.
   [/^DELETE FROM runs/, /^USE TEMP B-TREE FOR ORDER BY$/],
   // The number of pending deliveries, for the metrics: an index of those alone, up to a LIMIT.
   [
-    /^SELECT count\(\*\) FROM \(SELECT 1 FROM deliveries WHERE state = 'pending' LIMIT \?\)$/,
+    /^SELECT count\(\*\) FROM \(SELECT 1 FROM deliveries WHERE state = 'pending' .*LIMIT \?\)$/,
     /^SCAN (deliveries USING COVERING INDEX deliveries_pending|\(subquery-1\)$)/,
   ],
+  // The list of all deliveries walks along their numbers, and ends at its LIMIT.
+  [/FROM deliveries AS d JOIN endpoints .* d\.endpoint_id ORDER BY d\.id DESC LIMIT/, /^SCAN d$/],
   // The list of all jobs walks along the index that gives its order, and ends at its LIMIT.
   [/FROM jobs ORDER BY watched_at DESC, id DESC LIMIT/, /^SCAN jobs USING INDEX jobs_by_watched$/],
 ]
@@ -106,7 +127,7 @@ test('the outbox finds what is due, what comes next and what blocks by index', (
     'SEARCH deliveries USING COVERING INDEX deliveries_pending_by_job (endpoint_id=? AND jobid=? AND upstream=?)'
   // `IS` and not `=`, for events of no job.
   expect(planOf(plans, /^SELECT 1 FROM deliveries .* jobid IS @jobid AND upstream IS/)).toEqual([
-    lane,
+    lane.replace(')', ' AND seq<?)'),
   ])
   expect(planOf(plans, /^UPDATE deliveries SET due_at = @now .* ORDER BY seq LIMIT 1/)).toEqual([
     'SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)',
@@ -116,9 +137,38 @@ test('the outbox finds what is due, what comes next and what blocks by index', (
 })
 
 test('the oldest pending delivery is found by index', () => {
-  expect(planOf(plansOfAll(), /min\(created_at\) FROM deliveries/)).toEqual([
-    'SEARCH deliveries USING COVERING INDEX deliveries_pending_by_age',
+  expect(planOf(plansOfAll(), /^SELECT created_at FROM deliveries/)).toEqual([
+    'SEARCH deliveries USING INDEX deliveries_by_state (state=?)',
   ])
+})
+
+test('what folds, what was left out, and each list of deliveries is found by index', () => {
+  const plans = plansOfAll()
+  for (const words of [
+    /AND is_foldable = 0 ORDER BY seq LIMIT 1/,
+    /AND seq > @seq ORDER BY seq DESC/,
+  ]) {
+    expect(planOf(plans, words)[0]).toMatch(
+      /^SEARCH deliveries USING INDEX deliveries_pending_by_job \(endpoint_id=\? AND jobid=\? AND upstream=\? AND seq>\?\)|COVERING INDEX deliveries_pending_by_job/,
+    )
+  }
+  expect(planOf(plans, /AND state = 'delivered' ORDER BY id/)[0]).toMatch(
+    /INDEX deliveries_by_job \(jobid=\?/,
+  )
+  expect(planOf(plans, /^SELECT e\..* WHERE d\.superseded_by = \?/)[0]).toBe(
+    'SEARCH d USING INDEX deliveries_superseded (superseded_by=?)',
+  )
+  const lists = plans.filter(({ sql }) => /ORDER BY d\.id DESC LIMIT @size/.test(sql))
+  for (const [column, index] of [
+    ['seq', 'deliveries_by_seq'],
+    ['jobid', 'deliveries_by_job'],
+    ['endpoint_id', 'deliveries_by_endpoint'],
+    ['state', 'deliveries_by_state'],
+  ] as const) {
+    const filtered = lists.filter(({ sql }) => sql.includes(`d.${column} = @`))
+    expect(filtered).toHaveLength(2)
+    for (const { steps } of filtered) expect(steps[0]).toContain(`INDEX ${index} (${column}=?`)
+  }
 })
 
 test('the log finds what comes after a seq, its ends and the events of a job by index', () => {

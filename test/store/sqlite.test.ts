@@ -78,12 +78,12 @@ describe('the SQLite database', () => {
     const deliveryId = delivery?.id ?? 0
     const failed = { verdict: 'retry', status: null, error: 'timeout', answer: null } as const
     await store.recordAttempt({
-      ...{ deliveryId, endpointId, now: noon + 15_000 },
+      ...{ deliveryId, endpointId, isByHand: false, now: noon + 15_000 },
       result: anAnswer({ ...failed, at: noon, durationMs: 15_000 }),
       after: { state: 'pending', dueAt: noon + minute, pauseUntil: null },
     })
     await store.recordAttempt({
-      ...{ deliveryId, endpointId, now: noon + minute },
+      ...{ deliveryId, endpointId, isByHand: false, now: noon + minute },
       result: anAnswer({ at: noon + minute, answer: 'grüezi' }),
       after: { state: 'delivered', dueAt: null, pauseUntil: null },
     })
@@ -108,7 +108,7 @@ describe('the SQLite database', () => {
     const place = temporaryFolder()
     const store = await open({ place, overtakeMs: minute, now: () => noon })
     onTestFinished(() => store.close())
-    await store.syncEndpoints([anEndpoint('ops', {}, { needsSecret: true })], noon)
+    await store.syncEndpoints([anEndpoint('ops', {}, { format: 'webhook' })], noon)
     await store.registerJob(key, noon)
     await store.stopJob(key, noon)
     await store.syncEndpoints([], noon + minute)

@@ -281,9 +281,9 @@ function prepareStatements(db: Database) {
         ORDER BY seq DESC LIMIT 1`,
     ),
     selectLaterDelivered: db.prepare<[Lane & { seq: number }], Place>(
-      `SELECT id, seq FROM deliveries
+      `SELECT id, seq FROM deliveries INDEXED BY deliveries_by_job
         WHERE jobid = @jobid AND endpoint_id = @endpointId AND upstream IS @upstream
-          AND seq > @seq AND +state = 'delivered'
+          AND seq > @seq AND state = 'delivered'
         ORDER BY id DESC LIMIT 1`,
     ),
     supersede: db.prepare<[Lane & { seq: number; until: number; by: number; now: number }]>(

@@ -7,12 +7,13 @@ import { openSqliteStore } from '../../../dist/store/sqlite/store.js'
 const [, , file, round] = process.argv
 const store = openSqliteStore({ file, overtakeMs: 300_000, now: () => Date.now() })
 const [all] = await store.syncEndpoints(
-  [
-    { name: 'all', filter: {}, needsSecret: false },
-    { name: 'stages', filter: { types: ['job.stage.changed'] }, needsSecret: false },
-  ],
+  [endpoint('all', {}), endpoint('stages', { types: ['job.stage.changed'] })],
   Date.now(),
 )
+function endpoint(name, filter) {
+  const nowhere = { url: null, mail: null, secret: null, headers: {} }
+  return { name, format: 'slack', filter, fold: false, timeoutMs: 15_000, ...nowhere }
+}
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`)
 
 /** Registers a job, looks at it again and again and stops it. */

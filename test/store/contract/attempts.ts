@@ -47,10 +47,10 @@ export function attemptCases(open: OpenStore): void {
       const delivery = await ground.delivery(ops?.id ?? 0, 1)
       const until = noon + 10 * minute
       await ground.store.recordAttempt(refused(delivery, noon, until, until))
-      const paused = [{ ...ops, pausedUntil: until }, chat]
-      expect(await ground.sync(anEndpoint('ops'), anEndpoint('chat'))).toEqual(paused)
+      const paused = [{ id: ops?.id, pausedUntil: until }, chat]
+      expect(await ground.sync(anEndpoint('ops'), anEndpoint('chat'))).toMatchObject(paused)
       await ground.reopen()
-      expect(await ground.sync(anEndpoint('ops'), anEndpoint('chat'))).toEqual(paused)
+      expect(await ground.sync(anEndpoint('ops'), anEndpoint('chat'))).toMatchObject(paused)
     })
 
     test('cannot shorten a pause that another one was asked for', async () => {

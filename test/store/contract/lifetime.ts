@@ -140,7 +140,7 @@ export function lifetimeCases(open: OpenStore): void {
 
     test('that is opened again shows everything', async () => {
       const ground = await Ground.create(open)
-      const id = await ground.syncOne(anEndpoint('ops', {}, { needsSecret: true }))
+      const id = await ground.syncOne(anEndpoint('ops', {}, { format: 'webhook' }))
       await ground.register('j-1', { label: 'Nightly', tags: ['a'], deadline: { atMs: noon } })
       await ground.look(key, [...someDrafts(3), aDraft('job.failed')], {
         ...{ state: 'ended', status: 'FAILED', document: '{"v":1}' },
@@ -156,7 +156,7 @@ export function lifetimeCases(open: OpenStore): void {
         document: await ground.store.readDocument(key),
         bounds: await ground.store.readBounds(),
         events: await ground.events(),
-        endpoints: await ground.sync(anEndpoint('ops', {}, { needsSecret: true })),
+        endpoints: await ground.sync(anEndpoint('ops', {}, { format: 'webhook' })),
         due: await ground.due(id, noon + 60 * minute),
         times: await ground.dueTimes(id),
       })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { Secret } from '../../../src/core/secret.ts'
 import { noon } from '../../helpers/builders.ts'
 import {
   Ground,
@@ -21,11 +22,11 @@ export function outboxCases(open: OpenStore): void {
     test('come back in the order of the configuration and keep their numbers', async () => {
       const ground = await Ground.create(open)
       const first = await ground.sync(anEndpoint('ops'), anEndpoint('chat'))
-      expect(first.map(({ name }) => name)).toEqual(['ops', 'chat'])
+      expect(first.map(({ spec }) => spec.name)).toEqual(['ops', 'chat'])
       expect(first).toMatchObject(Array(2).fill({ secret: null, pausedUntil: null }))
       const [ops, chat] = first
       const again = await ground.sync(anEndpoint('new'), anEndpoint('chat'), anEndpoint('ops'))
-      expect(again.map(({ name }) => name)).toEqual(['new', 'chat', 'ops'])
+      expect(again.map(({ spec }) => spec.name)).toEqual(['new', 'chat', 'ops'])
       expect(again.slice(1)).toEqual([chat, ops])
       expect(new Set(again.map(({ id }) => id)).size).toBe(3)
       await ground.reopen()
@@ -35,28 +36,34 @@ export function outboxCases(open: OpenStore): void {
 
     test('get a secret where they need one, and keep it', async () => {
       const ground = await Ground.create(open)
-      const needing = (name: string) => anEndpoint(name, {}, { needsSecret: true })
+      const needing = (name: string) => anEndpoint(name, {}, { format: 'webhook' })
       const [ops, chat, audit] = await ground.sync(needing('ops'), anEndpoint('chat'), needing('a'))
       // Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes.
-      expect(ops?.secret).toMatch(/^whsec_[A-Za-z0-9+/]+={0,2}$/)
-      const bytes = Buffer.from(ops?.secret?.slice('whsec_'.length) ?? '', 'base64').length
+      expect(ops?.secret?.reveal()).toMatch(/^whsec_[A-Za-z0-9+/]+={0,2}$/)
+      const bytes = Buffer.from(ops?.secret?.reveal().slice('whsec_'.length) ?? '', 'base64').length
       expect(bytes).toBeGreaterThanOrEqual(24)
       expect(bytes).toBeLessThanOrEqual(64)
-      expect(audit?.secret).not.toBe(ops?.secret)
+      expect(audit?.secret?.reveal()).not.toBe(ops?.secret?.reveal())
       expect(chat?.secret).toBeNull()
 
-      expect(await ground.sync(needing('ops'), anEndpoint('chat'))).toEqual([ops, chat])
+      const [again] = await ground.sync(needing('ops'), anEndpoint('chat'))
+      expect(again?.secret?.reveal()).toBe(ops?.secret?.reveal())
       await ground.reopen()
-      expect(await ground.sync(needing('ops'), anEndpoint('chat'))).toEqual([ops, chat])
+      const [later] = await ground.sync(needing('ops'), anEndpoint('chat'))
+      expect(later?.secret?.reveal()).toBe(ops?.secret?.reveal())
     })
 
     test('forget a secret that the configuration has taken over', async () => {
       const ground = await Ground.create(open)
-      const needing = anEndpoint('ops', {}, { needsSecret: true })
+      const needing = anEndpoint('ops', {}, { format: 'webhook' })
       const [made] = await ground.sync(needing)
-      expect((await ground.sync(anEndpoint('ops')))[0]).toEqual({ ...made, secret: null })
+      const given = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+      const giving = anEndpoint('ops', {}, { format: 'webhook', secret: new Secret(given) })
+      const [taken] = await ground.sync(giving)
+      expect(taken?.id).toBe(made?.id)
+      expect(taken?.secret?.reveal()).toBe(given)
       const [fresh] = await ground.sync(needing)
-      expect(fresh?.secret).not.toBe(made?.secret)
+      expect(fresh?.secret?.reveal()).not.toBe(made?.secret?.reveal())
     })
   })
 
@@ -194,7 +201,14 @@ export function outboxCases(open: OpenStore): void {
       const endpointId = await ground.syncOne(anEndpoint('ops'))
       await ground.register('j-1')
       const after = { state: 'delivered', dueAt: null, pauseUntil: null } as const
-      const record = { deliveryId: 99, endpointId, result: anAnswer(), after, now: noon }
+      const record = {
+        deliveryId: 99,
+        endpointId,
+        result: anAnswer(),
+        after,
+        isByHand: false,
+        now: noon,
+      }
       await expect(ground.store.recordAttempt(record)).rejects.toThrow()
       expect(await ground.dueSeqs(endpointId)).toEqual([1])
     })
