@@ -29,7 +29,12 @@ const rows = [
   // The three seams know the core and nothing of each other.
   { files: /^upstream\//, imports: basics, packages: ['undici'], node: true },
   { files: /^store\//, imports: basics, packages: ['better-sqlite3'], node: true },
-  { files: /^notify\//, imports: basics, packages: ['undici'], node: true },
+  {
+    files: /^notify\//,
+    imports: basics,
+    packages: ['undici', 'ipaddr.js', 'nodemailer'],
+    node: true,
+  },
   { files: /^frame-ring\.ts$/, imports: ['core/'], packages: [], node: false },
   {
     files: /^watched-job\.ts$/,

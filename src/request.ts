@@ -14,7 +14,12 @@ export interface HttpRequest {
 
 /** Why an answer is missing or incomplete. */
 export type RequestError =
-  'timeout' | 'dns' | 'connect' | 'tls' | 'reset' | 'too_large' | 'malformed'
+  'timeout' | 'dns' | 'connect' | 'tls' | 'reset' | 'too_large' | 'malformed' | 'refused_address'
+
+/** What a connector fails with when it may not connect; its message is for people to read. */
+export class RefusedAddress extends Error {
+  override readonly name = 'RefusedAddress'
+}
 
 /**
  * What came of a request. `error` null: the answer is complete. With an error, `status` and `body`
@@ -113,8 +118,12 @@ const tlsCodes =
   /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_|UNABLE_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/
 const timeoutCodes = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])
 
-/** Error texts of Node can quote URLs and header values, so only the code is passed on. */
-function classify(error: unknown): [RequestError, string] {
+/**
+ * What an error of undici or Node means. Their texts can quote URLs and header values, so only the
+ * code is passed on.
+ */
+export function classify(error: unknown): [RequestError, string] {
+  if (error instanceof RefusedAddress) return ['refused_address', error.message]
   const codes = codesOf(error)
   const code = codes[0] ?? 'unknown error'
   if (codes.some((item) => dnsCodes.has(item)))

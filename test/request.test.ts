@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { Agent } from 'undici'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../src/clock.ts'
-import { headerOf, sendRequest } from '../src/request.ts'
+import { headerOf, RefusedAddress, sendRequest } from '../src/request.ts'
 import type { HttpAnswer, HttpRequest } from '../src/request.ts'
 import { FakeClock } from './helpers/fake-clock.ts'
 import {
@@ -236,6 +236,20 @@ describe('no answer', () => {
     const answer = await send('http://gis.example.com', {}, { dispatcher, clock: systemClock })
     expect(answer).toMatchObject({ status: null, error: 'dns' })
     expectNothingSecret(answer)
+  })
+
+  test('because the connector may not connect says why, in its words', async () => {
+    const dispatcher = anAgent({
+      connect: (_, callback) => {
+        callback(new RefusedAddress('10.1.2.3 is not allowed'), null)
+      },
+    })
+    const answer = await send('http://gis.example.com', {}, { dispatcher, clock: systemClock })
+    expect(answer).toMatchObject({
+      status: null,
+      error: 'refused_address',
+      detail: '10.1.2.3 is not allowed',
+    })
   })
 
   test('because nobody listens is a matter of connecting', async () => {
