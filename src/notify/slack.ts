@@ -113,7 +113,7 @@ function detailBlocks({ facts, stages, messages, late, links, source }: Message)
 function stageLines({ progress, stages, more }: StageList): string[] {
   return [
     `*${progress}*`,
-    ...stages.map(({ emoji, name, state }) => `${emoji} ${mrkdwn(name)}: ${mrkdwn(state)}`),
+    ...stages.map(({ face, name, state }) => `${face.emoji} ${mrkdwn(name)}: ${mrkdwn(state)}`),
     ...(more > 0 ? [`… and ${more} more`] : []),
   ]
 }

@@ -1,4 +1,5 @@
 import { stageFaceOf, stageWords } from '../core/face.ts'
+import type { Face } from '../core/face.ts'
 import type { StageState } from '../core/job.ts'
 import type { JobView } from './format.ts'
 import { progressWords, stageName } from './gist.ts'
@@ -13,7 +14,7 @@ export interface StageList {
 }
 
 export interface StageLine {
-  readonly emoji: string
+  readonly face: Face
   readonly name: string
   /** The state, and how long it lasts or lasted where that was seen: `running, 5m10s`. */
   readonly state: string
@@ -49,7 +50,7 @@ export function stageListOf(job: JobView, now: string): StageList | null {
   return {
     progress: progressWords(job),
     stages: chosen.map(({ name, occurrence, state, rawState, startedAt, endedAt }) => ({
-      emoji: stageFaceOf(state).emoji,
+      face: stageFaceOf(state),
       name: stageName(name, occurrence),
       state: quoted(stageWords(state, rawState), 60) + lasting(', ', startedAt, endedAt ?? now),
     })),

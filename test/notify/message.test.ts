@@ -205,7 +205,7 @@ test('what a person looks for next is there: how long, what, who, when, stages, 
     ['Started', '2026-01-05 11:47 UTC'],
   ])
   expect(stages?.progress).toBe('3 of 5 stages done')
-  expect(stages?.stages.map(({ emoji, name, state }) => `${emoji} ${name}: ${state}`)).toEqual([
+  expect(stages?.stages.map(({ face, name, state }) => `${face.emoji} ${name}: ${state}`)).toEqual([
     '✅ validating: completed, 5s',
     '✅ configuration: completed, 1m00s',
     '✅ object_store: completed, 4m00s',
