@@ -81,12 +81,16 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     { ...surroundings, send: createSend({ clock, userAgent, publicUrl, rootOf }) },
     { concurrency: delivery.concurrency, scheduleMs: delivery.retry },
   )
-  const targets = createTargets({ connections: delivery.concurrency })
+  const targets = createTargets({
+    connections: delivery.concurrency,
+    allow: delivery.allow,
+    proxy: delivery.proxy,
+  })
   const endpoints = createEndpoints({
     ...surroundings,
     dispatcher,
     targetOf: (endpoint, carrier) => ({
-      ...targets.targetOf(endpoint.spec, carrier),
+      ...targets.targetOf(endpoint.spec, endpoint.origin, carrier),
       secretsAt: (at) => secretsAt(endpoint, at),
       endpoint,
     }),
@@ -262,10 +266,9 @@ function toCredentials(auth: UpstreamConfig['auth']) {
   return { username, password: password.reveal(), tokenUrl, expirationMs: expiration }
 }
 
-/** Settings that are accepted but that this version does nothing with yet must not go unsaid. */
-function warnOfWhatIsMissing({ upstreams, delivery }: Config, log: Logger): void {
+/** What is allowed but hardly meant must not go unsaid. */
+function warnOfWhatIsMissing({ upstreams }: Config, log: Logger): void {
   if (upstreams.length === 0) log.warn({}, 'config.no_upstream')
-  if (delivery.proxy !== null) log.warn({}, 'config.proxy_not_available_yet')
 }
 
 /** True when the work was done before the time was up and before anyone lost patience. */

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { Clock } from './clock.ts'
+import { endpointStates } from './core/endpoint-state.ts'
 import { upstreamStates } from './core/upstream-state.ts'
 import type { Feed } from './feed.ts'
 import type { GateStatus } from './gate.ts'
@@ -13,7 +14,7 @@ type Status = GateStatus & UpstreamStatus & { readonly jobs: number }
 
 export interface GaugeSources {
   readonly upstreams: readonly { readonly name: string; readonly status: () => Status }[]
-  readonly store: Pick<Store, 'readBounds' | 'readBacklog'>
+  readonly store: Pick<Store, 'readBounds' | 'readBacklog' | 'listEndpoints'>
   readonly feed: Pick<Feed, 'readerCount'>
   /** The database file. */
   readonly database: string
@@ -66,6 +67,17 @@ export function connectGauges(
       return oldestAt === null ? 0 : Math.max(0, clock.now() - oldestAt) / 1000
     }),
   )
+
+  metrics.endpoints.readWith(async () => {
+    try {
+      const all = await store.listEndpoints()
+      const countOf = (state: string) => all.filter(({ health }) => health.state === state).length
+      return endpointStates.map((state) => [{ state }, countOf(state)] as const)
+    } catch (error) {
+      log.warn({ err: error }, 'metrics.store_unreadable')
+      return []
+    }
+  })
 
   metrics.sseClients.readWith(() => only(feed.readerCount))
   metrics.dbSize.readWith(async () => only(await sizeOf(database)))

@@ -90,6 +90,7 @@ export function createMetrics({ version }: { version: string }) {
     deliveries: counter('jobwatch_deliveries_total', 'Deliveries that came to their end: taken, or given up', ['format', 'result']),
     deliveryDuration: histogram('jobwatch_delivery_duration_seconds', 'One attempt', requestBuckets, ['format']),
     outboxPending: gauge('jobwatch_outbox_pending', 'Deliveries that are pending, counted up to 100000'),
+    endpoints: gauge('jobwatch_endpoints', 'Endpoints by how they are', ['state']),
     outboxOldestAge: gauge('jobwatch_outbox_oldest_age_seconds', 'Age of the oldest pending delivery; 0 when there is none'),
 
     // Feed

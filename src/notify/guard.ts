@@ -82,6 +82,15 @@ export async function checkUrl(
   if (username !== '' || password !== '') {
     return 'the URL may hold neither user nor password: send what the receiver asks for as a header'
   }
+  return checkHost(hostname, guard, lookup)
+}
+
+/** Likewise of a host alone. */
+export async function checkHost(
+  hostname: string,
+  guard: Guard,
+  lookup: Lookup = systemLookup,
+): Promise<string | null> {
   const literal = literalOf(hostname)
   if (literal !== null) return guard.refusalOf(literal)
   const found = await lookup(hostname).catch(() => [])

@@ -188,4 +188,5 @@ const attemptErrors: Readonly<Record<RequestError, AttemptError>> = {
   reset: 'reset',
   too_large: 'reset',
   malformed: 'reset',
+  refused_address: 'refused_address',
 }

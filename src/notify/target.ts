@@ -1,18 +1,30 @@
-import { Agent } from 'undici'
 import type { EndpointSpec } from '../core/endpoint.ts'
+import { createAgent } from './connect.ts'
+import { checkHost, checkUrl, createGuard } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { formats } from './registry.ts'
 import type { Carrier, Target } from './send.ts'
 
-export interface TargetDeps {
+export interface TargetOptions {
   /** Connections to one endpoint. */
   readonly connections: number
+  /** CIDRs outside the public internet in which endpoints made over the API may live. */
+  readonly allow: readonly string[]
+  /** The URL of an egress proxy; null: connect directly. */
+  readonly proxy: string | null
 }
 
 /** Makes what endpoints are delivered through. */
-export function createTargets({ connections }: TargetDeps) {
+export function createTargets({ connections, allow, proxy }: TargetOptions) {
+  const guards = {
+    // What the configuration says is the operator's word.
+    config: createGuard({ trusted: true, allow: [] }),
+    api: createGuard({ trusted: false, allow }),
+  }
+
   /** Connections of its own: endpoints on one host must not wait for each other. */
-  function carrierOf(): Carrier {
-    const http = new Agent({ connections, pipelining: 1 })
+  function carrierOf(guard: Guard): Carrier {
+    const http = createAgent({ guard, proxy, connections })
     return {
       http,
       mail: () => Promise.reject(new Error('there is no mail yet')),
@@ -21,20 +33,18 @@ export function createTargets({ connections }: TargetDeps) {
   }
 
   return {
-    refusalOf: (): Promise<string | null> => Promise.resolve(null),
+    /** Why an endpoint made over the API may not be where it is; null when it may. */
+    async refusalOf({ url, mail }: EndpointSpec): Promise<string | null> {
+      if (mail !== null) return checkHost(mail.host, guards.api)
+      return url && checkUrl(new URL(url.reveal()), guards.api)
+    },
     /** An endpoint as a target of deliveries; a carrier that is given is kept. */
     targetOf(
       { name, format, url, headers, timeoutMs }: EndpointSpec,
-      carrier?: Carrier,
+      origin: 'config' | 'api',
+      carrier: Carrier = carrierOf(guards[origin]),
     ): Omit<Target, 'secretsAt'> {
-      return {
-        name,
-        format: formats[format],
-        url,
-        headers,
-        timeoutMs,
-        carrier: carrier ?? carrierOf(),
-      }
+      return { name, format: formats[format], url, headers, timeoutMs, carrier }
     },
   }
 }

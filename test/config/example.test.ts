@@ -12,6 +12,7 @@ const secrets = {
   JOBWATCH_OPS_TOKEN: 'a-token',
   JOBWATCH_OPS_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
   SLACK_WEBHOOK_URL: 'https://hooks.slack.com/services/x',
+  TEAMS_WORKFLOW_URL: 'https://prod-1.westeurope.logic.azure.com/workflows/x?sig=x',
 }
 
 /** The example, as it is and with every setting that stands behind a `#` taken up. */
@@ -109,11 +110,18 @@ test('the example with every setting taken up is accepted', async () => {
   const { full } = await readExample()
   const [first, second] = full['upstreams'] as Tree[]
   const upstreams = [first, { ...second, auth: { token: { file } } }]
-  const config = parseConfig({ ...full, upstreams }, 'the example', secrets)
+  const endpoints = (full['endpoints'] as Tree[]).map((endpoint) =>
+    endpoint['format'] === 'email'
+      ? { ...endpoint, settings: { ...(endpoint['settings'] as Tree), password: { file } } }
+      : endpoint,
+  )
+  const config = parseConfig({ ...full, upstreams, endpoints }, 'the example', secrets)
   expect(config.upstreams.map(({ name }) => name)).toEqual(['prod', 'test'])
   expect(config.endpoints.map(({ name, format }) => [name, format])).toEqual([
     ['ops', 'webhook'],
     ['ops-slack', 'slack'],
+    ['ops-teams', 'teams'],
+    ['on-call', 'email'],
   ])
 })
 

@@ -404,7 +404,7 @@ describe('an endpoint', () => {
     expect(endpoint({ ...webhook, timeout: '4s' }, more).timeout).toBe(4000)
   })
 
-  test.each(['teams', 'email', 'pager', ''])(
+  test.each(['discord', 'pager', ''])(
     'of the format %j is told which there are in this version',
     (format) => {
       expect(faultsIn({ endpoints: [{ ...webhook, format }] })).toEqual([

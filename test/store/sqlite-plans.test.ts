@@ -158,7 +158,7 @@ test('what folds, what was left out, and each list of deliveries is found by ind
   expect(planOf(plans, /^SELECT e\..* WHERE d\.superseded_by = \?/)[0]).toBe(
     'SEARCH d USING INDEX deliveries_superseded (superseded_by=?)',
   )
-  const lists = plans.filter(({ sql }) => /ORDER BY d\.id DESC LIMIT @size/.test(sql))
+  const lists = plans.filter(({ sql }) => sql.includes('ORDER BY d.id DESC LIMIT @size'))
   for (const [column, index] of [
     ['seq', 'deliveries_by_seq'],
     ['jobid', 'deliveries_by_job'],
@@ -167,7 +167,9 @@ test('what folds, what was left out, and each list of deliveries is found by ind
   ] as const) {
     const filtered = lists.filter(({ sql }) => sql.includes(`d.${column} = @`))
     expect(filtered).toHaveLength(2)
-    for (const { steps } of filtered) expect(steps[0]).toContain(`INDEX ${index} (${column}=?`)
+    for (const { steps } of filtered) {
+      expect(steps.join()).toContain(`SEARCH d USING INDEX ${index} (${column}=?`)
+    }
   }
 })
 

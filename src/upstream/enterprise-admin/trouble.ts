@@ -107,6 +107,7 @@ function wordsFor(cause: Cause, told: Told): string {
     case 'dns':
       return `The host name in ${place} is not found (${code}). Check its spelling, and that the DNS of this machine knows it.`
     case 'connect':
+    case 'refused_address':
       return `Nothing accepts a connection there (${code}). Check host and port in ${place}, that the deployment runs, and that no firewall is in between.`
     case 'tls':
       return certificateWords(code, place)
