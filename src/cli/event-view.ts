@@ -1,5 +1,6 @@
+import { faceOf } from '../core/face.ts'
 import type { EventAnswer, JobInEvent } from '../http/schemas.ts'
-import { faceOf, paint, safe, shortTime, statusWords } from './output.ts'
+import { paint, safe, shortStatus, shortTime } from './output.ts'
 import type { Style } from './output.ts'
 
 type Change = EventAnswer['data']['change']
@@ -41,7 +42,7 @@ function changeWords(change: Change, job: JobInEvent | undefined): string {
 }
 
 function statusChange({ from, to }: Change, job: JobInEvent | undefined): string {
-  const after = job ? statusWords(job) : textOf(to)
+  const after = job ? shortStatus(job) : textOf(to)
   const words = from === null || from === undefined ? after : `${textOf(from)} → ${after}`
   return job?.reason ? `${words}: ${job.reason}` : words
 }

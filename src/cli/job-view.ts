@@ -1,6 +1,7 @@
+import { stageFaceOf, stageWords } from '../core/face.ts'
 import type { JobAnswer } from '../http/schemas.ts'
 import { elapsed, paint, safe, shortTime, statusCell } from './output.ts'
-import type { Colour, Style } from './output.ts'
+import type { Style } from './output.ts'
 import { cut, renderTable } from './table.ts'
 import type { Cell } from './table.ts'
 
@@ -75,27 +76,14 @@ function problemWords({ problem }: JobAnswer): string | null {
   return `${kind}: ${detail} (${times} since ${shortTime(since)})`
 }
 
-const stageColours: Readonly<Record<string, Colour>> = {
-  running: 'cyan',
-  completed: 'green',
-  warning: 'yellow',
-  failed: 'red',
-  cancelled: 'yellow',
-  rolling_back: 'yellow',
-  rolled_back: 'yellow',
-  pending: 'dim',
-  skipped: 'dim',
-}
-
 function stageLines({ stages, progress }: JobAnswer, style: Style): string[] {
   if (progress.total === 0) return []
   const rows = stages.map(({ name, occurrence, state, rawState, startedAt, endedAt }): Cell[] => {
-    const colour = stageColours[state]
     return [
       { text: `    ${safe(occurrence > 1 ? `${name} #${occurrence}` : name)}` },
       {
-        text: safe(state === 'unknown' ? `unknown (${rawState})` : state),
-        ...(colour && { paint: paint(style, colour) }),
+        text: safe(stageWords(state, rawState)),
+        ...(state !== 'unknown' && { paint: paint(style, stageFaceOf(state).colour) }),
       },
       { text: startedAt === null ? '' : shortTime(startedAt) },
       { text: endedAt === null ? '' : `- ${shortTime(endedAt)}` },

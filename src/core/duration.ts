@@ -16,3 +16,15 @@ export function formatDuration(ms: number): string {
   }
   return `${ms}ms`
 }
+
+/** A duration as people say it, in its two largest units. */
+export function elapsed(ms: number | null): string {
+  if (ms === null) return '-'
+  const seconds = Math.floor(ms / 1000)
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`
+  if (seconds < 86_400)
+    return `${Math.floor(seconds / 3600)}h${two(Math.floor(seconds / 60) % 60)}m`
+  return `${Math.floor(seconds / 86_400)}d${two(Math.floor(seconds / 3600) % 24)}h`
+}

@@ -6,7 +6,7 @@ import { AppError, UsageError } from '../../core/errors.ts'
 import type { Exchange, Finding, Upstream } from '../../upstream/upstream.ts'
 import { version } from '../../version.ts'
 import { jsonText, paint, safe, styleFor } from '../output.ts'
-import type { Face, Style } from '../output.ts'
+import type { Colour, Style } from '../output.ts'
 import { print } from '../session.ts'
 import type { CliIo } from '../session.ts'
 
@@ -85,7 +85,13 @@ async function examineOne(upstream: Upstream, isShown: boolean, io: CliIo) {
   }
 }
 
-const faces: Record<Finding['verdict'], Face & { readonly word: string }> = {
+interface Verdict {
+  readonly emoji: string
+  readonly colour: Colour
+  readonly word: string
+}
+
+const faces: Record<Finding['verdict'], Verdict> = {
   works: { emoji: '✅', colour: 'green', word: 'works' },
   denied: { emoji: '🚫', colour: 'red', word: 'denied' },
   fails: { emoji: '❌', colour: 'red', word: 'fails' },
