@@ -1,5 +1,7 @@
 import { stageFaceOf, stageWords } from '../core/face.ts'
 import type { JobAnswer } from '../http/schemas.ts'
+import { cellLine, factLines } from './facts.ts'
+import type { Fact } from './facts.ts'
 import { elapsed, paint, safe, shortTime, statusCell } from './output.ts'
 import type { Style } from './output.ts'
 import { cut, renderTable } from './table.ts'
@@ -28,7 +30,7 @@ export function jobTable(jobs: readonly JobAnswer[], style: Style): string {
 export function jobDetail(job: JobAnswer, style: Style): string {
   const bold = paint(style, 'bold')
   const status = statusCell(job, style)
-  const facts: (readonly [string, string | null])[] = [
+  const facts: Fact[] = [
     ['job', `${job.jobid} at ${job.upstream}`],
     ['state', job.state],
     ['operation', job.operation],
@@ -46,18 +48,13 @@ export function jobDetail(job: JobAnswer, style: Style): string {
     ['last look', problemWords(job)],
     ['reason', job.reason],
   ]
-  const lines = facts.flatMap(([name, value]) => (value === null ? [] : [factLine(name, value)]))
   return [
     `${bold(safe(job.title))}\n`,
-    factLine('status', null, status.paint?.(status.text) ?? status.text),
-    ...lines,
+    cellLine('status', status),
+    factLines(facts),
     ...stageLines(job, style),
     ...messageLines(job),
   ].join('')
-}
-
-function factLine(name: string, value: string | null, rendered = safe(value ?? '')): string {
-  return `  ${name.padEnd(12)}${rendered}\n`
 }
 
 function orNull(time: string | null): string | null {

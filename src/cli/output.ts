@@ -1,5 +1,5 @@
 import { faceOf, statusWords } from '../core/face.ts'
-import type { StatusOfJob } from '../core/face.ts'
+import type { Face, StatusOfJob } from '../core/face.ts'
 import { safe } from '../core/safe.ts'
 import type { CliIo } from './session.ts'
 import { cut } from './table.ts'
@@ -28,14 +28,29 @@ export function paint(style: Style, colour: Colour): Paint {
 
 /** A status as people see it: emoji on a terminal, the word always. */
 export function statusCell(job: StatusOfJob, style: Style): Cell {
-  const { emoji, colour } = faceOf(job)
-  const words = safe(shortStatus(job))
+  return faceCell(faceOf(job), safe(shortStatus(job)), style)
+}
+
+/** Safe words with their face: the emoji on a terminal, the words always. */
+export function faceCell({ emoji, colour }: Face, words: string, style: Style): Cell {
   return { text: style.emoji ? `${emoji} ${words}` : words, paint: paint(style, colour) }
 }
 
 /** A status in words that fit a column, not yet safe. */
 export function shortStatus(job: StatusOfJob): string {
   return statusWords({ ...job, rawStatus: job.rawStatus && cut(job.rawStatus, 40) })
+}
+
+// Who says it may be newer and know more.
+const unknownFace: Face = { emoji: '❔', colour: 'dim' }
+
+/** A state as people see it, by the faces that the known ones have. */
+export function stateCell(
+  faces: Readonly<Record<string, Face>>,
+  state: string,
+  style: Style,
+): Cell {
+  return faceCell(faces[state] ?? unknownFace, safe(state), style)
 }
 
 /** `2026-11-23T14:00:00.000Z` → `2026-11-23 14:00:00Z`. */

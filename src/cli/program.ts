@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import { version } from '../version.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addDeliveriesCommand } from './commands/deliveries.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addEndpointsCommand } from './commands/endpoints.ts'
 import { addFollowCommand } from './commands/follow.ts'
 import { addJobCommand } from './commands/job.ts'
 import { addJobsCommand } from './commands/jobs.ts'
@@ -29,5 +31,7 @@ export function createProgram(io: DaemonIo): Command {
   addJobsCommand(program, io)
   addJobCommand(program, io)
   addFollowCommand(program, io)
+  addEndpointsCommand(program, io)
+  addDeliveriesCommand(program, io)
   return program
 }

@@ -1,32 +1,6 @@
-import { on } from 'node:events'
 import { AppError, UsageError } from '../core/errors.ts'
 import type { RegisterJobInput } from '../http/schemas.ts'
 import { safe } from './output.ts'
-
-const maxBytes = 1_048_576
-
-/** Reads all of a stream as text, up to 1 MiB. */
-export async function readSubmitAnswer(
-  stdin: NodeJS.ReadableStream,
-  signal: AbortSignal,
-): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const [chunk] of on(stdin, 'data', { signal, close: ['end'] })) {
-      const buffer = Buffer.from(chunk as Buffer | string)
-      bytes += buffer.byteLength
-      if (bytes > maxBytes) {
-        throw new UsageError('usage', 'stdin has more than 1 MiB: that is no submit answer')
-      }
-      chunks.push(buffer)
-    }
-  } finally {
-    // An open stdin would keep the process alive.
-    stdin.pause()
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
 
 /** Finds the job that Esri's answer to a submit names, or says why there is none. */
 export function parseSubmitAnswer(text: string): Pick<RegisterJobInput, 'jobid' | 'jobsUrl'> {

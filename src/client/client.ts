@@ -1,15 +1,11 @@
 import type { EventList, JobAnswer, JobList, RegisterJobInput } from '../http/schemas.ts'
-import { openConnection, parseObject, readRefusal, readText } from './connection.ts'
-import type { ConnectionOptions, Query } from './connection.ts'
-import { startDeadline } from './deadline.ts'
-import { ClientError, DaemonUnreachable } from './errors.ts'
-
-export interface ClientOptions extends ConnectionOptions {
-  /** Ends every request that is under way; the reason is what their promises reject with. */
-  readonly signal?: AbortSignal | undefined
-  /** The longest a request may take, answer included. */
-  readonly timeoutMs?: number | undefined
-}
+import { createCaller, pathSegment } from './caller.ts'
+import type { ClientOptions, ObjectAnswer } from './caller.ts'
+import type { Query } from './connection.ts'
+import { deliveryCalls } from './deliveries.ts'
+import type { DeliveryCalls } from './deliveries.ts'
+import { endpointCalls } from './endpoints.ts'
+import type { EndpointCalls } from './endpoints.ts'
 
 /** Which upstream is meant when two share a job id. */
 export interface AtUpstream {
@@ -41,7 +37,7 @@ export interface EventQuery extends EventFilters {
 }
 
 /** The HTTP API of a daemon. Methods reject with `ClientError` or `DaemonUnreachable`. */
-export interface Client {
+export interface Client extends EndpointCalls, DeliveryCalls {
   /** `began` is true when this call began the watching. */
   registerJob(input: RegisterJobInput): Promise<{ job: JobAnswer; began: boolean }>
   /** One page. */
@@ -53,49 +49,9 @@ export interface Client {
   listEvents(query?: EventQuery): Promise<EventList>
 }
 
-const maxAnswerBytes = 134_217_728
-
 export function createClient(options: ClientOptions): Client {
-  const connection = openConnection(options)
-  const { signal, timeoutMs = 30_000 } = options
-
-  async function call(method: string, path: string, { query, body }: Call = {}): Promise<Answer> {
-    const url = connection.url(path, query)
-    const json = body === undefined ? {} : { 'content-type': 'application/json' }
-    const deadline = startDeadline(signal)
-    deadline.restart(timeoutMs)
-    try {
-      const response = await connection.fetch(url, {
-        method,
-        headers: connection.headers(json),
-        body: body === undefined ? null : JSON.stringify(body),
-        redirect: 'manual',
-        signal: deadline.signal,
-      })
-      if (!response.ok) throw await readRefusal(connection.server, response)
-      return { status: response.status, text: await readText(response, maxAnswerBytes) }
-    } catch (error) {
-      if (error instanceof ClientError) throw error
-      signal?.throwIfAborted()
-      throw new DaemonUnreachable(connection.server, error)
-    } finally {
-      deadline.end()
-    }
-  }
-
-  /** The answer as an object that has what its callers rely on. */
-  function parse<T>(
-    { status, text }: Answer,
-    isExpected: (value: ObjectAnswer) => value is ObjectAnswer & T,
-  ): T {
-    const value = parseObject(text)
-    if (value !== null && isExpected(value)) return value
-    throw new ClientError(
-      'unexpected_answer',
-      `${connection.server} answered ${status} with something that is no answer of a jobwatch daemon`,
-      { status },
-    )
-  }
+  const caller = createCaller(options)
+  const { call, parse } = caller
 
   return {
     async registerJob(input) {
@@ -118,20 +74,10 @@ export function createClient(options: ClientOptions): Client {
       const query = { after, limit, ...filterQuery(filters) }
       return parse(await call('GET', '/v1/events', { query }), isEventList)
     },
+    ...endpointCalls(caller),
+    ...deliveryCalls(caller),
   }
 }
-
-interface Call {
-  readonly query?: Query
-  readonly body?: RegisterJobInput
-}
-
-interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
-type ObjectAnswer = Readonly<Record<string, unknown>>
 
 function isJob(value: ObjectAnswer): value is ObjectAnswer & JobAnswer {
   return typeof value['jobid'] === 'string'
@@ -151,9 +97,5 @@ export function filterQuery({ types, jobids, upstreams, tags }: EventFilters): Q
 }
 
 function jobPath(jobid: string): string {
-  // A dot segment would lead to another resource, and percent-encoding does not keep it from that.
-  if (/^\.{0,2}$/.test(jobid)) {
-    throw new ClientError('invalid_request', `"${jobid}" is no job id`)
-  }
-  return `/v1/jobs/${encodeURIComponent(jobid)}`
+  return `/v1/jobs/${pathSegment(jobid, 'job id')}`
 }

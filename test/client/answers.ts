@@ -1,4 +1,12 @@
-import type { EventAnswer, JobAnswer, JobInEvent, ProblemAnswer } from '../../src/http/schemas.ts'
+import type {
+  AttemptAnswer,
+  DeliveryAnswer,
+  EndpointAnswer,
+  EventAnswer,
+  JobAnswer,
+  JobInEvent,
+  ProblemAnswer,
+} from '../../src/http/schemas.ts'
 
 export const server = 'http://127.0.0.1:8484'
 export const jobid = 'sc28aabe5-a5a5-4a3f-8fee-ccd4e3e8be4c'
@@ -92,6 +100,54 @@ export function anUpstreamEvent(seq: number, change: EventAnswer['data']['change
     type: 'upstream.down',
     subject: 'prod',
     data: { seq, previousSeq: null, change },
+  }
+}
+
+/** A chat that was added over the API. */
+export function anEndpoint(fields: Partial<EndpointAnswer> = {}): EndpointAnswer {
+  return {
+    name: 'ops-slack',
+    origin: 'api',
+    format: 'slack',
+    url: 'https://hooks.slack.com',
+    events: ['job.failed', 'job.lost'],
+    match: { upstream: [], tag: [], jobid: [] },
+    fold: true,
+    state: 'active',
+    since: '2026-11-23T13:00:00.000Z',
+    reason: null,
+    disablesAt: null,
+    lastDeliveredAt: '2026-11-23T14:00:06.000Z',
+    pending: 0,
+    ...fields,
+  }
+}
+
+export function aDelivery(fields: Partial<DeliveryAnswer> = {}): DeliveryAnswer {
+  return {
+    id: 7,
+    endpoint: 'ops-slack',
+    seq: 1042,
+    type: 'job.failed',
+    jobid,
+    state: 'delivered',
+    attemptCount: 1,
+    nextAttemptAt: null,
+    createdAt: '2026-11-23T14:00:05.000Z',
+    deliveredAt: '2026-11-23T14:00:06.000Z',
+    ...fields,
+  }
+}
+
+/** An attempt that the receiver took. */
+export function anAttempt(fields: Partial<AttemptAnswer> = {}): AttemptAnswer {
+  return {
+    at: '2026-11-23T14:00:05.500Z',
+    durationMs: 120,
+    status: 200,
+    error: null,
+    answer: 'ok',
+    ...fields,
   }
 }
 

@@ -4,7 +4,8 @@ import type { RegisterJobInput } from '../../http/schemas.ts'
 import { jsonText, safe } from '../output.ts'
 import { addServerOptions, collect, isJobid, openClient, print } from '../session.ts'
 import type { CliIo, ServerOptions } from '../session.ts'
-import { parseSubmitAnswer, readSubmitAnswer, withoutQuery } from '../submit-answer.ts'
+import { readStdin } from '../stdin.ts'
+import { parseSubmitAnswer, withoutQuery } from '../submit-answer.ts'
 
 interface WatchOptions extends ServerOptions {
   readonly upstream?: string
@@ -37,8 +38,8 @@ export function addWatchCommand(program: Command, io: CliIo): void {
   })
 }
 
-async function jobFrom(job: string, { stdin, signal }: CliIo): Promise<RegisterJobInput> {
-  if (job === '-') return parseSubmitAnswer(await readSubmitAnswer(stdin, signal))
+async function jobFrom(job: string, io: CliIo): Promise<RegisterJobInput> {
+  if (job === '-') return parseSubmitAnswer(await readStdin(io, 'submit answer'))
   if (/^https?:\/\//i.test(job)) return { url: withoutQuery(job) }
   if (isJobid(job)) return { jobid: job }
   throw new UsageError('usage', `"${safe(job)}" is neither a job id nor the http(s) URL of a job`)
