@@ -141,10 +141,9 @@ export function createEndpointVerbs({
     enableEndpoint: (id, at) => writer.write(() => endpoints.enable(id, at)),
     rotateSecret: (id, secret, at) => writer.write(() => endpoints.rotate(id, secret, at)),
     noteSuccess: (id, at) =>
-      change(id, at, (health) => {
-        endpoints.clearPause(id)
-        return afterEndpointAttempt(health, { verdict: 'delivered', detail: '' }, at)
-      }),
+      change(id, at, (health) =>
+        afterEndpointAttempt(health, { verdict: 'delivered', detail: '' }, at),
+      ),
     replay,
     recordAttempt,
   }

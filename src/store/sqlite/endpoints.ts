@@ -97,7 +97,10 @@ export class EndpointTable {
 
   /** Like the others that change one, null when there is none of that id. */
   change(id: number, spec: EndpointSpec): StoredEndpoint | null {
+    const before = this.find(id)
     this.#sql.setDefinition.run(fromSpec(spec), id)
+    // It was the old receiver that asked for silence.
+    if (before?.spec.url?.reveal() !== spec.url?.reveal()) this.#sql.clearPause.run(id)
     this.#replan()
     return this.find(id)
   }
@@ -148,10 +151,6 @@ export class EndpointTable {
 
   pause(id: number, until: number): void {
     this.#sql.pause.run(until, id)
-  }
-
-  clearPause(id: number): void {
-    this.#sql.clearPause.run(id)
   }
 
   noteDelivered(id: number, now: number): void {
