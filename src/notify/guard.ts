@@ -62,6 +62,10 @@ export function literalOf(hostname: string): string | null {
   return isIP(bare) === 0 ? null : bare
 }
 
+export function isLoopback(address: string): boolean {
+  return parse(address)?.range() === 'loopback'
+}
+
 /** True for names that mean the very machine, whatever a resolver says (RFC 6761, 6.3). */
 export function isLocalhost(hostname: string): boolean {
   return /(^|\.)localhost\.*$/i.test(hostname)
