@@ -121,7 +121,12 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       if (result?.verdict === 'delivered') keep(await store.noteSuccess(id, clock.now()))
       return result
     },
-    replay: (query) => store.replay(query, clock.now()),
+    async replay(query) {
+      const queued = await store.replay(query, clock.now())
+      // It wrote no event, which would have said so.
+      dispatcher.wake()
+      return queued
+    },
     retry({ id, endpointId }) {
       dispatcher.retryNow(endpointId, id)
     },

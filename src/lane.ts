@@ -54,7 +54,9 @@ export interface Lane {
 /** A lost hint costs at most this long. */
 const maxIdleMs = 30_000
 const errorPauseMs = 1000
-/** A failing endpoint is tried this often at least, as long as something is due. */
+/** After so many failures in a row, whatever the delivery, an endpoint is only probed. */
+const failuresUntilProbed = 50
+/** It is tried this often at least, as long as something is due. */
 const maxProbeMs = 60_000
 /** What was owed so long ago comes late, whatever kept it. */
 const lateAfterMs = 60_000
@@ -62,8 +64,9 @@ const lateAfterMs = 60_000
 const paceWindowMs = 10_000
 
 /**
- * While the endpoint is failing it is probed: one attempt at a time, the pauses between them being
- * those of the retry schedule, at most a minute; so what waits for it does not use up its attempts.
+ * An endpoint that goes on failing is not hammered with all that waits for it, but probed: one
+ * attempt at a time, the pauses between them being those of the retry schedule, at most a minute.
+ * What waits does not use up its attempts meanwhile.
  */
 export function createLane(
   { store, send, clock, random, log, metrics }: LaneDeps,
@@ -79,7 +82,7 @@ export function createLane(
   const byHand = new Set<Promise<void>>()
   /** Until when the endpoint asked for silence. */
   let pausedUntil = first.endpoint.pausedUntil ?? 0
-  /** While it is failing: when it may be tried again, and how often that was in vain. */
+  /** While it is probed: when it may be tried again, and how often that was in vain. */
   let probeAt = 0
   let probes = 0
   let lastFailedAt = -Infinity
@@ -92,7 +95,7 @@ export function createLane(
   for (const result of ['delivered', 'failed']) metrics.deliveries.inc({ format, result }, 0)
 
   const health = () => target.endpoint.health
-  const isFailing = () => health().state === 'failing'
+  const isProbed = () => health().state === 'failing' && health().failures >= failuresUntilProbed
 
   function pump(): void {
     isWoken = true
@@ -130,7 +133,7 @@ export function createLane(
     const maxWaitMs = Math.min(maxIdleMs, expiresAt - now)
     const openAt = Math.max(pausedUntil, probeAt)
     if (now < openAt) return Math.min(maxWaitMs, openAt - now)
-    const free = (isFailing() ? 1 : policy.concurrency) - inFlight.size
+    const free = (isProbed() ? 1 : policy.concurrency) - inFlight.size
     // The end of an attempt wakes the lane.
     if (free <= 0) return maxWaitMs
     // What is in flight is still due in the store, so it takes up a part of the page.
@@ -169,7 +172,7 @@ export function createLane(
       }
     }
     const late = isLate && target.format.isMessage ? await lateOf(delivery) : null
-    const isProbe = isFailing()
+    const isProbe = isProbed()
     const result = await send(event, target, late)
     // While stopping, connections are cut by us: such a failure is not held against the endpoint,
     // and the delivery stays due.
@@ -236,16 +239,16 @@ export function createLane(
       metrics.deliveries.inc({ format, result: after.state })
     }
     if (after.pauseUntil !== null) pausedUntil = Math.max(pausedUntil, after.pauseUntil)
-    const wasFailing = isFailing()
+    const wasProbed = isProbed()
     takeIn(endpoint)
     if (isDelivered) {
       probes = 0
       probeAt = 0
     } else {
       lastFailedAt = now
-      // What was in flight when it began to fail is no probe.
+      // What was in flight when that began is no probe.
       if (isProbe) probes += 1
-      if (isFailing() && (isProbe || !wasFailing)) probeAt = now + probePauseMs()
+      if (isProbed() && (isProbe || !wasProbed)) probeAt = now + probePauseMs()
     }
   }
 

@@ -155,6 +155,8 @@ export async function deliveryGround(settings: GroundSettings = {}) {
     show()
     const answer = await post('/v1/jobs', { jobid, tags })
     expect(answer.status, answer.text).toBe(201)
+    // What it does next is a change only once it was seen.
+    await event('job.executing', `jobid=${jobid}`)
     return {
       jobid,
       /** One more stage: one event. */
