@@ -5,7 +5,7 @@ import type { Outbound, Surroundings } from '../../src/notify/format.ts'
 import { teams } from '../../src/notify/teams.ts'
 import { aJob, aStage } from '../helpers/builders.ts'
 import { anyOccasion } from './any-event.ts'
-import { inTime, jobEvent, occasions } from './occasions.ts'
+import { inTime, jobEvent, occasionOf, shapes } from './occasions.ts'
 
 interface Element {
   readonly type: string
@@ -57,13 +57,12 @@ function textOf(card: Card): string {
 /** What a card says of a moment in its own words. */
 const ourMoment = /^\{\{DATE\([0-9T:-]+Z, SHORT\)\}\} \{\{TIME\([0-9T:-]+Z\)\}\}$/
 
-test.each(Object.entries(occasions))('%s', (_, [event, surroundings]) => {
+test.each(shapes)('%s', (_, [event, surroundings]) => {
   expect(cardFor(event, surroundings)).toMatchSnapshot()
 })
 
 test('a card says first what happened to which job, in emoji, word and colour, and links to it', () => {
-  const [event, surroundings] = occasions['failed'] ?? []
-  if (event === undefined || surroundings === undefined) throw new Error('no occasion')
+  const [event, surroundings] = occasionOf('failed')
   const card = cardFor(event, surroundings)
   expect(card).toMatchObject({
     type: 'AdaptiveCard',
@@ -72,7 +71,9 @@ test('a card says first what happened to which job, in emoji, word and colour, a
     fallbackText: expect.stringMatching(/^❌ FAILED: nightly backup \(prod\) – Not/) as string,
   })
   expect(card.body[0]).toMatchObject({ type: 'Container', style: 'attention' })
-  expect(textOf(card)).toMatch(/^❌ FAILED\nnightly backup \(prod\)\nIt failed in relational after/)
+  expect(textOf(card)).toMatch(
+    /^❌ FAILED\nnightly backup \(prod\)\nIt failed in the stage relational after/,
+  )
   expect(card.actions).toMatchObject([
     { type: 'Action.OpenUrl', title: 'Job in ArcGIS' },
     { type: 'Action.OpenUrl', title: 'Job in jobwatch' },
@@ -82,8 +83,7 @@ test('a card says first what happened to which job, in emoji, word and colour, a
 })
 
 test('moments are shown in the time zone of the reader, without fractions of a second', () => {
-  const [event, surroundings] = occasions['failed'] ?? []
-  if (event === undefined || surroundings === undefined) throw new Error('no occasion')
+  const [event, surroundings] = occasionOf('failed')
   expect(textOf(cardFor(event, surroundings))).toContain(
     'Started\n{{DATE(2026-01-05T11:47:30Z, SHORT)}} {{TIME(2026-01-05T11:47:30Z)}}',
   )
