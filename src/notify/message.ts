@@ -75,7 +75,10 @@ export function messageOf(event: LoggedEvent, surroundings: Surroundings): Messa
     place: told.data.job?.upstream ?? null,
     quote,
     late: late && lateNote(told, late),
-    facts: job === null ? [] : factsOf(job, late === null && told.data.change.kind === 'status'),
+    facts: [
+      ...(late?.job ? [{ label: 'Now', value: [nowOf(late.job)] }] : []),
+      ...(job === null ? [] : factsOf(job, late === null && told.data.change.kind === 'status')),
+    ],
     stages: job === null ? null : stageListOf(job, late === null ? told.time : isoOf(late.now)),
     messages: messagesOf(told, quote),
     links: linksOf(told, surroundings),
@@ -214,11 +217,15 @@ function lateNote(told: Told, late: Late): LateNote {
 function nowWords(before: JobView, now: JobView | null): string {
   if (now === null) return 'The job is no longer kept.'
   const isSame = statusOf(now) === statusOf(before) && now.state === before.state
-  const status = `${faceOf(now).emoji} ${isSame ? 'still ' : ''}${statusOf(now)}`
-  const state =
-    now.state === 'lost' ? ', lost' : now.state === 'stopped' ? ', no longer watched' : ''
   const progress = now.progress.total === 0 ? '' : `, ${progressWords(now)}`
-  return `Now: ${status}${state}${progress}.`
+  return `${isSame ? 'Still' : 'Now'}: ${nowOf(now)}${progress}.`
+}
+
+/** The status, and what else is to be known of it: a job that is lost may say EXECUTING for ever. */
+function nowOf(job: JobView): string {
+  const status = `${faceOf(job).emoji} ${statusOf(job)}`
+  if (job.state === 'lost') return `${status}, lost`
+  return job.state === 'stopped' ? `${status}, no longer watched` : status
 }
 
 function meanwhileOf({ leftOut, leftOutCount }: Late): Lines | null {

@@ -244,7 +244,10 @@ test('a late message tells what was not told until now, the newest few, and coun
     '2026-01-05 11:49 UTC ✅ configuration completed',
     '2026-01-05 11:50 UTC ✅ object_store completed',
   ])
-  expect(facts[0]).toEqual({ label: 'Running for', value: ['5m00s, usually 8m00s'] })
+  expect(facts.slice(0, 2)).toEqual([
+    { label: 'Now', value: ['▶️ EXECUTING'] },
+    { label: 'Running for', value: ['5m00s, usually 8m00s'] },
+  ])
 })
 
 test('a late message about a job that is as it was says so, and about one that is gone too', () => {
@@ -252,9 +255,13 @@ test('a late message about a job that is as it was says so, and about one that i
   const late = { now: noon + minute, job: null, leftOut: [], leftOutCount: 0 }
   expect(messageOf(event, { ...inTime, late }).late?.now).toBe('The job is no longer kept.')
   const job = viewOf(running, noon + minute)
+  const lost = viewOf({ ...running, state: 'lost' }, noon + minute)
+  expect(messageOf(event, { ...inTime, late: { ...late, job: lost } }).late?.now).toBe(
+    'Now: ▶️ EXECUTING, lost, 3 of 5 stages done.',
+  )
   expect(messageOf(event, { ...inTime, late: { ...late, job } }).late).toEqual({
     says: ['This message is 1m00s late: it is about ', { at: '2026-01-05T12:00:00.000Z' }, '.'],
-    now: 'Now: ▶️ still EXECUTING, 3 of 5 stages done.',
+    now: 'Still: ▶️ EXECUTING, 3 of 5 stages done.',
     meanwhile: null,
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { LoggedEvent } from '../../src/core/event.ts'
 import type { Outbound, Surroundings } from '../../src/notify/format.ts'
 import { teams } from '../../src/notify/teams.ts'
-import { aJob, aStage } from '../helpers/builders.ts'
+import { aJob, aStage, noon } from '../helpers/builders.ts'
 import { anyOccasion } from './any-event.ts'
 import { inTime, jobEvent, occasionOf, shapes } from './occasions.ts'
 
@@ -90,37 +90,26 @@ test('moments are shown in the time zone of the reader, without fractions of a s
 })
 
 test('what is too long for Teams is left out, and that shows', () => {
-  const stages = Array.from({ length: 30 }, (_, n) => aStage(`${n}${'東'.repeat(90)}`, 'running'))
-  const messages = Array.from({ length: 3 }, () => ({
-    text: '語'.repeat(4000),
-    level: null,
-    at: null,
-  }))
-  const label = '"\\'.repeat(200)
-  const reason = '京'.repeat(4000)
-  const job = aJob({
-    status: 'FAILED',
-    outcome: 'error',
-    label,
-    reason,
-    username: label,
-    stages,
-    messages,
-  })
-  const change = { kind: 'status', from: 'EXECUTING', to: 'FAILED', rawTo: 'FAILED' } as const
-  const event = jobEvent(job, { type: 'job.failed', change })
-  const late = {
-    now: Date.parse('2026-02-01'),
-    job: null,
-    leftOutCount: 90,
-    leftOut: Array.from({ length: 5 }, () => event),
-  }
-  const body = bodyOf(teams.request(event, { ...inTime, late }))
+  const long = '京'.repeat(4000)
+  const stages = Array.from({ length: 30 }, (_, n) =>
+    aStage(`${n}${long}`, 'unknown', { rawState: long }),
+  )
+  const texts = { label: long, username: long, name: long, reason: long }
+  const job = aJob({ ...texts, status: 'OTHER', rawStatus: long, stages })
+  const stage = { kind: 'stage', stage: long, occurrence: 1, from: null, to: 'unknown' } as const
+  const leftOut = jobEvent(job, { type: 'job.stage.changed', change: { ...stage, rawTo: long } })
+  const added = Array.from({ length: 20 }, () => ({ text: long, level: null, at: null }))
+  const change = { kind: 'messages', added, count: 90 } as const
+  const event = jobEvent(job, { type: 'job.message.added', change })
+  const late = { now: noon, job: null, leftOut: Array.from({ length: 9 }, () => leftOut) }
+  const root = `https://gis.example.com/${'x'.repeat(6000)}`
+  const around = { ...inTime, rootOf: () => root, late: { ...late, leftOutCount: 90 } }
+  const body = bodyOf(teams.request(event, around))
   expect(Buffer.byteLength(body)).toBeLessThan(28_000)
   const text = textOf(cardIn(body))
-  expect(text).toMatch(/^❌ FAILED\n/)
-  expect(text).toContain('京…')
+  expect(text).toMatch(/^💬 90 new messages\n京+… \(prod\)\n/)
   expect(text).toContain('… and 20 more')
+  expect(text).toMatch(/\n… The rest is too long for Teams\.$/)
 })
 
 test('whatever an event holds, Teams can take the card, and nothing in it is read as Markdown', () => {
