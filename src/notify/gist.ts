@@ -126,7 +126,7 @@ function inStage({ stages }: JobView): string {
   const [first] = failed
   if (first === undefined) return ''
   const more = failed.length > 1 ? ` and ${failed.length - 1} more` : ''
-  return ` in ${stageName(first.name, first.occurrence)}${more}`
+  return ` in the stage ${stageName(first.name, first.occurrence)}${more}`
 }
 
 function stageGist(change: ChangeOf<'stage'>, job: JobView | undefined): Gist {

@@ -75,11 +75,14 @@ export function messageOf(event: LoggedEvent, surroundings: Surroundings): Messa
     place: told.data.job?.upstream ?? null,
     quote,
     late: late && lateNote(told, late),
-    facts: job === null ? [] : factsOf(job),
+    facts: [
+      ...(late?.job ? [{ label: 'Now', value: [nowOf(late.job)] }] : []),
+      ...(job === null ? [] : factsOf(job, late === null && told.data.change.kind === 'status')),
+    ],
     stages: job === null ? null : stageListOf(job, late === null ? told.time : isoOf(late.now)),
     messages: messagesOf(told, quote),
     links: linksOf(told, surroundings),
-    source: [...sourceOf(told), `event ${told.id}, `, { at: told.time }],
+    source: [{ at: told.time }, `, event ${told.id}${jobOf(told)}`],
   }
 }
 
@@ -106,8 +109,8 @@ function titleOf({ type, subject, data: { job } }: Told): string {
   return `${type.startsWith('upstream.') ? 'upstream' : 'endpoint'} ${quoted(subject, 100)}`
 }
 
-function sourceOf({ data: { job } }: Told): Words {
-  return job === undefined ? [] : [`${job.upstream}, job ${job.jobid}, `]
+function jobOf({ data: { job } }: Told): string {
+  return job === undefined ? '' : `, job ${job.jobid} at ${job.upstream}`
 }
 
 function quoteOf({ type, data: { change, job } }: Told): string | null {
@@ -136,9 +139,12 @@ function rawQuoteOf(change: Told['data']['change'], job: JobView | undefined): s
   }
 }
 
-function factsOf(job: JobView): Fact[] {
+/** That a job ended is told with how long it took, which is then no fact for itself. */
+function factsOf(job: JobView, isStatusTold: boolean): Fact[] {
+  const hasEnded = isEnd(job.status)
+  const took = hasEnded && isStatusTold ? null : durationWords(job)
   const facts: (readonly [string, Words | null])[] = [
-    [isEnd(job.status) ? 'Took' : 'Running for', asWords(durationWords(job))],
+    [hasEnded ? 'Took' : 'Running for', asWords(took)],
     ['Operation', job.label === null ? null : asWords(job.name ?? job.operation)],
     ['Started by', asWords(job.username)],
     ['Started', asMoment(job.startedAt)],
@@ -211,11 +217,15 @@ function lateNote(told: Told, late: Late): LateNote {
 function nowWords(before: JobView, now: JobView | null): string {
   if (now === null) return 'The job is no longer kept.'
   const isSame = statusOf(now) === statusOf(before) && now.state === before.state
-  const status = `${faceOf(now).emoji} ${isSame ? 'still ' : ''}${statusOf(now)}`
-  const state =
-    now.state === 'lost' ? ', lost' : now.state === 'stopped' ? ', no longer watched' : ''
   const progress = now.progress.total === 0 ? '' : `, ${progressWords(now)}`
-  return `Now: ${status}${state}${progress}.`
+  return `${isSame ? 'Still' : 'Now'}: ${nowOf(now)}${progress}.`
+}
+
+/** The status, and what else is to be known of it: a job that is lost may say EXECUTING for ever. */
+function nowOf(job: JobView): string {
+  const status = `${faceOf(job).emoji} ${statusOf(job)}`
+  if (job.state === 'lost') return `${status}, lost`
+  return job.state === 'stopped' ? `${status}, no longer watched` : status
 }
 
 function meanwhileOf({ leftOut, leftOutCount }: Late): Lines | null {

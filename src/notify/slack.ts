@@ -86,9 +86,9 @@ function topBlocks(message: Message): object[] {
   const { says, quote, late } = message
   const lines = [
     ...(late === null ? [] : [`⌛ *${mrkdwnWords(late.says)}*`]),
+    ...(late?.now ? [mrkdwn(late.now, 500)] : []),
     ...(says.length === 0 ? [] : [mrkdwnWords(says)]),
     ...(quote === null ? [] : [`> ${mrkdwn(quote, 1500)}`]),
-    ...(late?.now ? [mrkdwn(late.now, 500)] : []),
   ]
   const text = clip(headlineOf(message), limits.header)
   const header = { type: 'header', text: { type: 'plain_text', text, emoji: true } }

@@ -101,12 +101,12 @@ function lateElements({ late }: Message): Element[] {
 }
 
 /** Not a FactSet: that reads Markdown. */
-function factElement({ label, value }: Fact): Element {
+function factElement({ label, value }: Fact, index: number): Element {
   const columns = [
     { type: 'Column', width: '100px', items: [line([label], { isSubtle: true })] },
     { type: 'Column', width: 'stretch', items: [line(value)] },
   ]
-  return { type: 'ColumnSet', spacing: 'None', columns }
+  return { type: 'ColumnSet', spacing: index === 0 ? 'Medium' : 'None', columns }
 }
 
 function stageElements({ progress, stages, more }: StageList): Element[] {

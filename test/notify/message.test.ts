@@ -4,7 +4,7 @@ import type { Job } from '../../src/core/job.ts'
 import { headlineOf, lineOf, messageOf } from '../../src/notify/message.ts'
 import { clip, plainWords, quoted } from '../../src/notify/words.ts'
 import { aJob, aStage, noon } from '../helpers/builders.ts'
-import { failed, inTime, jobEvent, occasions, running, viewOf } from './occasions.ts'
+import { failed, inTime, jobEvent, occasionOf, running, viewOf } from './occasions.ts'
 
 const minute = 60_000
 
@@ -13,8 +13,7 @@ function messageAbout(job: Job, draft: EventDraft) {
 }
 
 function messageFor(name: string) {
-  const [event, surroundings] = occasions[name] ?? []
-  if (event === undefined || surroundings === undefined) throw new Error(`no occasion ${name}`)
+  const [event, surroundings] = occasionOf(name)
   return messageOf(event, surroundings)
 }
 
@@ -22,7 +21,7 @@ test.each([
   [
     'failed',
     '❌ FAILED: nightly backup (prod) – Not enough space on \\\\files\\backup: 12 GB needed, 3 GB free. ' +
-      'It failed in relational after 12m30s, usually 8m00s.',
+      'It failed in the stage relational after 12m30s, usually 8m00s.',
   ],
   [
     'warned',
@@ -90,7 +89,7 @@ test.each([
   [
     'late',
     '❌ FAILED: nightly backup (prod) – Not enough space on \\\\files\\backup: 12 GB needed, 3 GB free. ' +
-      'It failed in relational after 12m30s, usually 8m00s. ' +
+      'It failed in the stage relational after 12m30s, usually 8m00s. ' +
       'This message is 2h05m late: it is about 2026-01-05 12:00 UTC. ' +
       'Now: ▶️ EXECUTING, 1 of 5 stages done.',
   ],
@@ -199,7 +198,6 @@ test.each<[EventDraft, Partial<Job>, string]>([
 test('what a person looks for next is there: how long, what, who, when, stages, messages, links', () => {
   const { facts, stages, messages, links, source } = messageFor('failed')
   expect(facts.map(({ label, value }) => [label, plainWords(value)])).toEqual([
-    ['Took', '12m30s, usually 8m00s'],
     ['Operation', 'backup'],
     ['Started by', 'siteadmin'],
     ['Started', '2026-01-05 11:47 UTC'],
@@ -221,7 +219,7 @@ test('what a person looks for next is there: how long, what, who, when, stages, 
     { label: 'Job in ArcGIS', url: `https://gis.example.com/arcgis/admin/jobs/${jobid}` },
     { label: 'Job in jobwatch', url: `https://jobwatch.example.com/#/jobs/prod/${jobid}` },
   ])
-  expect(plainWords(source)).toBe(`prod, job ${jobid}, event 7f3a9c-42, 2026-01-05 12:00 UTC`)
+  expect(plainWords(source)).toBe(`2026-01-05 12:00 UTC, event 7f3a9c-42, job ${jobid} at prod`)
 })
 
 test('of many stages those that matter come first, and the rest is counted', () => {
@@ -246,25 +244,30 @@ test('a late message tells what was not told until now, the newest few, and coun
     '2026-01-05 11:49 UTC ✅ configuration completed',
     '2026-01-05 11:50 UTC ✅ object_store completed',
   ])
-  expect(facts[0]).toEqual({ label: 'Running for', value: ['5m00s, usually 8m00s'] })
+  expect(facts.slice(0, 2)).toEqual([
+    { label: 'Now', value: ['▶️ EXECUTING'] },
+    { label: 'Running for', value: ['5m00s, usually 8m00s'] },
+  ])
 })
 
 test('a late message about a job that is as it was says so, and about one that is gone too', () => {
-  const [event] = occasions['overdue'] ?? []
-  if (event === undefined) throw new Error('no occasion')
+  const [event] = occasionOf('overdue')
   const late = { now: noon + minute, job: null, leftOut: [], leftOutCount: 0 }
   expect(messageOf(event, { ...inTime, late }).late?.now).toBe('The job is no longer kept.')
   const job = viewOf(running, noon + minute)
+  const lost = viewOf({ ...running, state: 'lost' }, noon + minute)
+  expect(messageOf(event, { ...inTime, late: { ...late, job: lost } }).late?.now).toBe(
+    'Now: ▶️ EXECUTING, lost, 3 of 5 stages done.',
+  )
   expect(messageOf(event, { ...inTime, late: { ...late, job } }).late).toEqual({
     says: ['This message is 1m00s late: it is about ', { at: '2026-01-05T12:00:00.000Z' }, '.'],
-    now: 'Now: ▶️ still EXECUTING, 3 of 5 stages done.',
+    now: 'Still: ▶️ EXECUTING, 3 of 5 stages done.',
     meanwhile: null,
   })
 })
 
 test('there are links only to where somebody can go', () => {
-  const [event] = occasions['failed'] ?? []
-  if (event === undefined) throw new Error('no occasion')
+  const [event] = occasionOf('failed')
   const nowhere = { late: null, publicUrl: null, rootOf: () => null }
   expect(messageOf(event, nowhere).links).toEqual([])
   const odd = { late: null, publicUrl: 'javascript:alert(1)//', rootOf: () => 'ftp://g/admin' }

@@ -241,3 +241,20 @@ export const occasions: Readonly<Record<string, readonly [LoggedEvent, Surroundi
     },
   ],
 }
+
+/** Those of which everything is looked at: one of each shape. */
+export const shapes = [
+  'failed',
+  'messages',
+  'late',
+  'upstream down',
+  'endpoint failing',
+  'test',
+].map((name) => [name, occasionOf(name)] as const)
+
+/** The occasion of a name. */
+export function occasionOf(name: string): readonly [LoggedEvent, Surroundings] {
+  const occasion = occasions[name]
+  if (occasion === undefined) throw new Error(`there is no occasion ${name}`)
+  return occasion
+}

@@ -6,7 +6,7 @@ import { mrkdwn } from '../../src/notify/mrkdwn.ts'
 import { slack } from '../../src/notify/slack.ts'
 import { aJob } from '../helpers/builders.ts'
 import { anyOccasion, hostileText } from './any-event.ts'
-import { inTime, jobEvent, occasions } from './occasions.ts'
+import { inTime, jobEvent, occasionOf, shapes } from './occasions.ts'
 
 interface Text {
   readonly type: 'plain_text' | 'mrkdwn'
@@ -57,13 +57,12 @@ function foreignMarkup(text: string): string[] {
   return rest.match(/[<>]|&(?!(?:amp|lt|gt);)|^\s*&gt;|`/gm) ?? []
 }
 
-test.each(Object.entries(occasions))('%s', (_, [event, surroundings]) => {
+test.each(shapes)('%s', (_, [event, surroundings]) => {
   expect(payloadOf(event, surroundings)).toMatchSnapshot()
 })
 
 test('the line for notifications says what happened to which job, where, and why', () => {
-  const [event, surroundings] = occasions['failed'] ?? []
-  if (event === undefined || surroundings === undefined) throw new Error('no occasion')
+  const [event, surroundings] = occasionOf('failed')
   const { text, blocks, attachments, unfurl_links } = payloadOf(event, surroundings)
   expect(text).toMatch(/^❌ FAILED: nightly backup \(prod\) – Not enough space/)
   expect(blocks[0]?.text?.text).toBe('❌ FAILED: nightly backup (prod)')

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import type { LoggedEvent } from '../../src/core/event.ts'
 import type { Outbound, Surroundings } from '../../src/notify/format.ts'
 import { teams } from '../../src/notify/teams.ts'
-import { aJob, aStage } from '../helpers/builders.ts'
+import { aJob, aStage, noon } from '../helpers/builders.ts'
 import { anyOccasion } from './any-event.ts'
-import { inTime, jobEvent, occasions } from './occasions.ts'
+import { inTime, jobEvent, occasionOf, shapes } from './occasions.ts'
 
 interface Element {
   readonly type: string
@@ -57,13 +57,12 @@ function textOf(card: Card): string {
 /** What a card says of a moment in its own words. */
 const ourMoment = /^\{\{DATE\([0-9T:-]+Z, SHORT\)\}\} \{\{TIME\([0-9T:-]+Z\)\}\}$/
 
-test.each(Object.entries(occasions))('%s', (_, [event, surroundings]) => {
+test.each(shapes)('%s', (_, [event, surroundings]) => {
   expect(cardFor(event, surroundings)).toMatchSnapshot()
 })
 
 test('a card says first what happened to which job, in emoji, word and colour, and links to it', () => {
-  const [event, surroundings] = occasions['failed'] ?? []
-  if (event === undefined || surroundings === undefined) throw new Error('no occasion')
+  const [event, surroundings] = occasionOf('failed')
   const card = cardFor(event, surroundings)
   expect(card).toMatchObject({
     type: 'AdaptiveCard',
@@ -72,7 +71,9 @@ test('a card says first what happened to which job, in emoji, word and colour, a
     fallbackText: expect.stringMatching(/^❌ FAILED: nightly backup \(prod\) – Not/) as string,
   })
   expect(card.body[0]).toMatchObject({ type: 'Container', style: 'attention' })
-  expect(textOf(card)).toMatch(/^❌ FAILED\nnightly backup \(prod\)\nIt failed in relational after/)
+  expect(textOf(card)).toMatch(
+    /^❌ FAILED\nnightly backup \(prod\)\nIt failed in the stage relational after/,
+  )
   expect(card.actions).toMatchObject([
     { type: 'Action.OpenUrl', title: 'Job in ArcGIS' },
     { type: 'Action.OpenUrl', title: 'Job in jobwatch' },
@@ -82,45 +83,33 @@ test('a card says first what happened to which job, in emoji, word and colour, a
 })
 
 test('moments are shown in the time zone of the reader, without fractions of a second', () => {
-  const [event, surroundings] = occasions['failed'] ?? []
-  if (event === undefined || surroundings === undefined) throw new Error('no occasion')
+  const [event, surroundings] = occasionOf('failed')
   expect(textOf(cardFor(event, surroundings))).toContain(
     'Started\n{{DATE(2026-01-05T11:47:30Z, SHORT)}} {{TIME(2026-01-05T11:47:30Z)}}',
   )
 })
 
 test('what is too long for Teams is left out, and that shows', () => {
-  const stages = Array.from({ length: 30 }, (_, n) => aStage(`${n}${'東'.repeat(90)}`, 'running'))
-  const messages = Array.from({ length: 3 }, () => ({
-    text: '語'.repeat(4000),
-    level: null,
-    at: null,
-  }))
-  const label = '"\\'.repeat(200)
-  const reason = '京'.repeat(4000)
-  const job = aJob({
-    status: 'FAILED',
-    outcome: 'error',
-    label,
-    reason,
-    username: label,
-    stages,
-    messages,
-  })
-  const change = { kind: 'status', from: 'EXECUTING', to: 'FAILED', rawTo: 'FAILED' } as const
-  const event = jobEvent(job, { type: 'job.failed', change })
-  const late = {
-    now: Date.parse('2026-02-01'),
-    job: null,
-    leftOutCount: 90,
-    leftOut: Array.from({ length: 5 }, () => event),
-  }
-  const body = bodyOf(teams.request(event, { ...inTime, late }))
+  const long = '京'.repeat(4000)
+  const stages = Array.from({ length: 30 }, (_, n) =>
+    aStage(`${n}${long}`, 'unknown', { rawState: long }),
+  )
+  const texts = { label: long, username: long, name: long, reason: long }
+  const job = aJob({ ...texts, status: 'OTHER', rawStatus: long, stages })
+  const stage = { kind: 'stage', stage: long, occurrence: 1, from: null, to: 'unknown' } as const
+  const leftOut = jobEvent(job, { type: 'job.stage.changed', change: { ...stage, rawTo: long } })
+  const added = Array.from({ length: 20 }, () => ({ text: long, level: null, at: null }))
+  const change = { kind: 'messages', added, count: 90 } as const
+  const event = jobEvent(job, { type: 'job.message.added', change })
+  const late = { now: noon, job: null, leftOut: Array.from({ length: 9 }, () => leftOut) }
+  const root = `https://gis.example.com/${'x'.repeat(6000)}`
+  const around = { ...inTime, rootOf: () => root, late: { ...late, leftOutCount: 90 } }
+  const body = bodyOf(teams.request(event, around))
   expect(Buffer.byteLength(body)).toBeLessThan(28_000)
   const text = textOf(cardIn(body))
-  expect(text).toMatch(/^❌ FAILED\n/)
-  expect(text).toContain('京…')
+  expect(text).toMatch(/^💬 90 new messages\n京+… \(prod\)\n/)
   expect(text).toContain('… and 20 more')
+  expect(text).toMatch(/\n… The rest is too long for Teams\.$/)
 })
 
 test('whatever an event holds, Teams can take the card, and nothing in it is read as Markdown', () => {
