@@ -31,11 +31,11 @@ export function addEndpointsAdd(endpoints: Command, io: CliIo): void {
     .command('add')
     .description('send events to a new endpoint')
     .argument('<name>', 'what to call it: a-z, 0-9 and -', requireEndpointName)
-    .option(
+    .option<FormatName>(
       '--format <format>',
       formatNames.join(', '),
       (text) => oneOf('--format', formatNames, text),
-      'webhook' as FormatName,
+      'webhook',
     )
     .option(
       '--secret <secret>',
