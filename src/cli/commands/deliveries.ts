@@ -32,7 +32,7 @@ export function addDeliveriesCommand(program: Command, io: CliIo): void {
 
 function addList(deliveries: Command, io: CliIo): void {
   const command = addListCommand(deliveries)
-    .description('list the deliveries, newest first')
+    .description('list the deliveries, newest first; meant when no command is named')
     .option('--endpoint <name>', 'deliveries to this endpoint')
     .option('--state <state>', deliveryStates.join(', '), (text) =>
       oneOf('--state', deliveryStates, text),

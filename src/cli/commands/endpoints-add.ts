@@ -31,11 +31,11 @@ export function addEndpointsAdd(endpoints: Command, io: CliIo): void {
     .command('add')
     .description('send events to a new endpoint')
     .argument('<name>', 'what to call it: a-z, 0-9 and -', requireEndpointName)
-    .option(
+    .option<FormatName>(
       '--format <format>',
       formatNames.join(', '),
       (text) => oneOf('--format', formatNames, text),
-      'webhook' as FormatName,
+      'webhook',
     )
     .option(
       '--secret <secret>',
@@ -43,14 +43,15 @@ export function addEndpointsAdd(endpoints: Command, io: CliIo): void {
     )
   addEndpointOptions(command).addHelpText('after', examples)
   addServerOptions(command).action(async (name: string, given: AddOptions) => {
+    const fault = faultOf(given, changesFrom(given))
+    if (fault !== null) throw new UsageError('usage', fault)
+    const client = openClient(given, io)
     const options = await withStdin(given, io)
     const { format, secret, json } = options
-    const settings = changesFrom(options)
-    const fault = faultOf(options, settings)
-    if (fault !== null) throw new UsageError('usage', fault)
-    const client = openClient(options, io)
-    const input = { name, format, ...settings, ...(secret !== undefined && { secret }) }
-    const endpoint = await client.addEndpoint(input)
+    const endpoint = await client.addEndpoint({
+      ...{ name, format, ...changesFrom(options) },
+      ...(secret !== undefined && { secret }),
+    })
     const made = secret === undefined ? endpoint.secret : undefined
     const line = `added ${safe(endpoint.name)}: ${safe(endpoint.format)} to ${safe(endpoint.url)}\n`
     await print(io.stdout, json ? jsonText(endpoint) : line)
@@ -87,15 +88,14 @@ An option that may be repeated replaces all that was there, the headers included
 ("") brings the default back. The settings of mail change together, so give them all.`,
   )
   addServerOptions(command).action(async (name: string, given: EndpointOptions) => {
-    const options = await withStdin(given, io)
-    const changes = changesFrom(options)
-    if (Object.keys(changes).length === 0) {
+    if (Object.keys(changesFrom(given)).length === 0) {
       throw new UsageError('usage', 'there is nothing to change: --help lists what can be')
     }
-    const client = openClient(options, io)
+    const client = openClient(given, io)
+    const changes = changesFrom(await withStdin(given, io))
     // The API replaces the match as a whole; a person who gives tags means the tags.
     const match = changes.match && { ...(await client.getEndpoint(name)).match, ...changes.match }
     const endpoint = await client.changeEndpoint(name, { ...changes, ...(match && { match }) })
-    await print(io.stdout, options.json ? jsonText(endpoint) : `changed ${safe(endpoint.name)}\n`)
+    await print(io.stdout, given.json ? jsonText(endpoint) : `changed ${safe(endpoint.name)}\n`)
   })
 }

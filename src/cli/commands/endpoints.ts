@@ -60,7 +60,7 @@ export function addEndpointsCommand(program: Command, io: CliIo): void {
 
 function addList(endpoints: Command, io: CliIo): void {
   const command = addListCommand(endpoints)
-    .description('list the endpoints')
+    .description('list the endpoints; meant when no command is named')
     .option('--json', 'print one JSON document')
   addServerOptions(command).action(async (options: Options) => {
     const client = openClient(options, io)
