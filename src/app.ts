@@ -82,6 +82,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     { concurrency: delivery.concurrency, scheduleMs: delivery.retry },
   )
   const targets = createTargets({
+    clock,
     connections: delivery.concurrency,
     allow: delivery.allow,
     proxy: delivery.proxy,
