@@ -49,8 +49,9 @@ test(
           .some(({ answeredAt, behaviour }) => answeredAt === null && typeof behaviour === 'object')
         return receiver.received.length > already + 8 && isUnderWay
       })
-      killedAt.push(now())
       await at.kill()
+      // Not before: until it is gone it goes on sending.
+      killedAt.push(now())
       await at.start()
     }
     for (const [index, job] of jobs.entries()) {

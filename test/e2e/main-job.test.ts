@@ -397,9 +397,7 @@ test('Slack hears of the end of a job, why it failed, and nothing else', async (
   await register(daemon.url, { jobid, label: 'nightly <backup>' })
   await until(() => lines.length > 0)
   expect(lines).toEqual([
-    expect.stringMatching(
-      /^:x: \*nightly &lt;backup&gt;\* FAILED \(prod, siteadmin\)\n> .*backup store/,
-    ),
+    expect.stringMatching(/^❌ FAILED: nightly &lt;backup&gt; \(prod\) – .*backup store/),
   ])
   slack.close()
 })
