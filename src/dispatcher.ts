@@ -8,8 +8,8 @@ export interface Dispatcher {
   start(): void
   /** Delivers to an endpoint from now on, or goes on as it is described and feels now. */
   put(target: LaneTarget): void
-  /** Delivers to an endpoint no more; resolves when what is in flight is recorded. */
-  remove(endpointId: number): Promise<void>
+  /** Begins no more attempts at an endpoint; what is in flight comes to its end. */
+  remove(endpointId: number): void
   /** Says that there may be new deliveries. A hint: what is due is found without it, later. */
   wake(): void
   /** Makes one attempt at a delivery at once, outside the order; nothing while one is under way. */
@@ -26,6 +26,8 @@ export interface Dispatcher {
  */
 export function createDispatcher(deps: LaneDeps, policy: LanePolicy): Dispatcher {
   const lanes = new Map<number, Lane>()
+  /** The ends of the lanes that were removed. */
+  const ending = new Set<Promise<void>>()
   let isStarted = false
   return {
     start() {
@@ -43,10 +45,14 @@ export function createDispatcher(deps: LaneDeps, policy: LanePolicy): Dispatcher
       lanes.set(id, fresh)
       if (isStarted) fresh.pump()
     },
-    async remove(endpointId) {
+    remove(endpointId) {
       const lane = lanes.get(endpointId)
+      if (lane === undefined) return
       lanes.delete(endpointId)
-      await lane?.stop()
+      const end = lane.stop().finally(() => {
+        ending.delete(end)
+      })
+      ending.add(end)
     },
     wake() {
       if (!isStarted) return
@@ -59,7 +65,7 @@ export function createDispatcher(deps: LaneDeps, policy: LanePolicy): Dispatcher
       return (await lanes.get(endpointId)?.sendTest(event)) ?? null
     },
     async stop() {
-      await Promise.all([...lanes.values()].map((lane) => lane.stop()))
+      await Promise.all([...ending, ...[...lanes.values()].map((lane) => lane.stop())])
     },
   }
 }

@@ -66,6 +66,8 @@ const maxCounted = 100_000
 export function createEndpoints(deps: EndpointsDeps): Endpoints {
   const { store, dispatcher, clock, log } = deps
   const carriers = new Map<number, Carrier>()
+  /** Those that only wait for what is under way. */
+  const retired = new Set<Carrier>()
 
   /** Delivers to an endpoint as it is now, over the connections it has. */
   function put<T extends StoredEndpoint | null>(endpoint: T, carrier?: Carrier): T {
@@ -75,6 +77,15 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       dispatcher.put(target)
     }
     return endpoint
+  }
+
+  function retire(carrier: Carrier | undefined): void {
+    if (carrier === undefined) return
+    retired.add(carrier)
+    const forget = (): void => {
+      retired.delete(carrier)
+    }
+    carrier.close().then(forget, forget)
   }
 
   const keep = <T extends StoredEndpoint | null>(endpoint: T): T =>
@@ -101,13 +112,13 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     async change(id, spec) {
       const old = carriers.get(id)
       const endpoint = put(await store.changeEndpoint(id, spec))
-      await old?.close()
+      retire(old)
       return endpoint
     },
     async remove(id) {
       await store.removeEndpoint(id, clock.now())
-      await dispatcher.remove(id)
-      await carriers.get(id)?.close()
+      dispatcher.remove(id)
+      retire(carriers.get(id))
       carriers.delete(id)
     },
     enable: async (id) => keep(await store.enableEndpoint(id, clock.now())),
@@ -131,7 +142,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       dispatcher.retryNow(endpointId, id)
     },
     async close() {
-      await Promise.all([...carriers.values()].map((carrier) => carrier.close()))
+      await Promise.all([...carriers.values(), ...retired].map((carrier) => carrier.destroy()))
     },
   }
 }

@@ -207,8 +207,9 @@ function linkTo(label: string, base: string | null, path: string): Link[] {
 
 function lateNote(told: Told, late: Late): LateNote {
   const lateMs = Math.max(0, late.now - Date.parse(told.time))
+  const by = lateMs < 1000 ? '' : `${elapsed(lateMs)} `
   return {
-    says: [`This message is ${elapsed(lateMs)} late: it is about `, { at: told.time }, '.'],
+    says: [`This message is ${by}late: it is about `, { at: told.time }, '.'],
     now: told.data.job === undefined ? null : nowWords(told.data.job, late.job),
     meanwhile: meanwhileOf(late),
   }

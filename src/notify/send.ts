@@ -28,7 +28,10 @@ export interface Target {
 export interface Carrier {
   readonly http: Dispatcher
   mail(mail: MailOutbound & { readonly id: string }, timeoutMs: number): Promise<Carried>
+  /** Resolves when what is under way has come to its end. */
   close(): Promise<void>
+  /** Ends what is under way. */
+  destroy(): Promise<void>
 }
 
 /** What came back. */

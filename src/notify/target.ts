@@ -35,7 +35,8 @@ export function createTargets({ clock, connections, allow, proxy }: TargetOption
         const mail = { settings, subject, text, html, messageId: id }
         return sendMail(mail, { guard, clock, timeoutMs })
       },
-      close: () => http.destroy(),
+      close: () => http.close(),
+      destroy: () => http.destroy(),
     }
   }
 

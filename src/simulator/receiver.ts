@@ -42,7 +42,10 @@ export interface ReceiverOptions {
   readonly now?: () => number
 }
 
-/** A webhook receiver that trusts nothing but the published signature scheme. */
+/**
+ * A webhook receiver that trusts nothing but the published signature scheme. Whoever calls
+ * `/_receiver/503` has it answer all that follows with that status.
+ */
 export interface Receiver {
   /** Any other path is received as well. */
   readonly url: string
@@ -65,9 +68,17 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const received: Received[] = []
   let waiters: readonly Waiter[] = []
   let count = 0
+  /** What someone asked for by `/_receiver/<status>`, in place of the usual answer. */
+  let asked: number | null = null
 
   const server = await listenOnLoopback(async (request, response) => {
     const raw = await readBody(request)
+    const [, status] = /^\/_receiver\/([2-5]\d\d)$/.exec(request.url ?? '') ?? []
+    if (status !== undefined) {
+      asked = Number(status)
+      reply(request, response, { status: 200, body: `from now on: ${status}\n` })
+      return
+    }
     const at = now()
     const one = receivedFrom(request, raw, isVerified(key, request.headers, raw, at), at)
     received.push(one)
@@ -75,7 +86,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     count += 1
     wake()
     onRequest?.(one)
-    reply(request, response, answer(one, count))
+    reply(request, response, asked ?? answer(one, count))
   }, port)
 
   function wake(): void {

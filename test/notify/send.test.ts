@@ -37,7 +37,8 @@ async function ground(listener: RequestListener) {
   const carrier: Carrier = {
     http,
     mail: () => Promise.reject(new Error('nothing here goes by mail')),
-    close: () => http.destroy(),
+    close: () => http.close(),
+    destroy: () => http.destroy(),
   }
   return {
     url: `http://127.0.0.1:${port}/hook?key=canary`,
@@ -56,7 +57,7 @@ async function ground(listener: RequestListener) {
         null,
       ),
     async [Symbol.asyncDispose]() {
-      await carrier.close()
+      await carrier.destroy()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

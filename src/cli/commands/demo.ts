@@ -154,13 +154,15 @@ function demoConfig({ simulator, receiver, folder }: Stage, listen: string): Con
       },
     ],
     endpoints: [{ name: 'demo-receiver', url: receiver.url, secret: demoSecret }],
-    delivery: { retry: ['1s', '5s', '30s'] },
+    // Endpoints that are added while it runs may live here as well.
+    delivery: { retry: ['1s', '2s', '5s', '10s', '30s', '60s'], allow: ['127.0.0.0/8'] },
     shutdownTimeout: '3s',
   }
   return parseConfig(value, 'the demo', {})
 }
 
-function welcome(url: string, { simulator, traces }: Stage): string {
+function welcome(url: string, { simulator, receiver, traces }: Stage): string {
+  const { origin } = new URL(receiver.url)
   const control = `${simulator.url}/_simulator`
   const jobs = traces.length === 0 ? 'a dozen jobs in motion' : 'the traces you gave'
   return `jobwatch demo: ${url}
@@ -178,15 +180,24 @@ function welcome(url: string, { simulator, traces }: Stage): string {
     curl -X DELETE ${control}/faults
     curl ${control}                        # every fault by name, and what else it can do
 
-  Below are the webhooks as a receiver gets them. Ctrl-C ends the demo and leaves nothing behind.
+  Add a chat, let its receiver break, and mend it:
+
+    npx jobwatch endpoints add chat --format slack --url ${origin}/chat --server ${url}
+    npx jobwatch endpoints test chat --server ${url}
+    curl ${origin}/_receiver/503           # and later ${origin}/_receiver/204
+    npx jobwatch deliveries --state pending --server ${url}
+
+  Below is what the receiver gets. Ctrl-C ends the demo and leaves nothing behind.
 `
 }
 
-function webhookLine({ event, verified, headers }: Received): string {
-  const { type, data } = (event ?? {}) as {
+function webhookLine({ event, verified, headers, path }: Received): string {
+  const { type, data, text } = (event ?? {}) as {
     type?: string
+    text?: string
     data?: { change?: { stage?: string; to?: string | null }; job?: { title?: string } }
   }
+  if (headers['webhook-id'] === undefined) return `message to ${safe(path)}  ${safe(text ?? '')}`
   const mark = verified ? '✓ verified' : '✗ NOT verified'
   const { stage, to } = data?.change ?? {}
   const what = [stage, to].filter((part) => part !== undefined && part !== null).join(' → ')
