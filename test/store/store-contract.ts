@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { attemptCases } from './contract/attempts.ts'
 import { discoveredCases } from './contract/discovered.ts'
+import { endpointCases } from './contract/endpoints.ts'
 import { eventCases } from './contract/events.ts'
 import { lifetimeCases } from './contract/lifetime.ts'
 import { listCases } from './contract/list.ts'
@@ -25,6 +26,7 @@ export function runStoreContract(name: string, open: OpenStore): void {
     lifetimeCases(open)
     upstreamCases(open)
     discoveredCases(open)
+    endpointCases(open)
     walkCases(open)
   })
 }

@@ -110,6 +110,11 @@ export class EndpointTable {
     this.#replan()
   }
 
+  /** False for one that is disabled or gone. */
+  isPlanned(id: number): boolean {
+    return this.#planned.some((planned) => planned.id === id)
+  }
+
   /** Whether an event is owed to an endpoint by its own filter. */
   wants(id: number, event: EventHead): boolean {
     return (
@@ -128,8 +133,7 @@ export class EndpointTable {
   setHealth(id: number, health: EndpointHealth): StoredEndpoint {
     this.#sql.setHealth.run({ id, ...health })
     // Most attempts change nothing about who is delivered to.
-    const isPlanned = this.#planned.some((planned) => planned.id === id)
-    if (isPlanned !== (health.state !== 'disabled')) this.#replan()
+    if (this.isPlanned(id) !== (health.state !== 'disabled')) this.#replan()
     return this.#known(id)
   }
 

@@ -97,9 +97,14 @@ export class Outbox {
     })
   }
 
-  /** Cancels a slice of what is pending for an endpoint; false when nothing is left. */
-  cancelSome(endpointId: number, now: number): boolean {
-    return this.#sql.cancelSome.run(now, endpointId, sliceSize).changes === sliceSize
+  /** The highest id that a delivery has; 0 without any. */
+  newestId(): number {
+    return this.#sql.selectNewestId.get() ?? 0
+  }
+
+  /** Cancels a slice of what is pending for an endpoint up to a delivery; false when nothing is left. */
+  cancelSome(endpointId: number, through: number, now: number): boolean {
+    return this.#sql.cancelSome.run(now, endpointId, through, sliceSize).changes === sliceSize
   }
 
   due(endpointId: number, now: number, limit: number): readonly Delivery[] {
@@ -226,10 +231,11 @@ function prepareStatements(db: Database) {
        VALUES (@endpointId, @seq, @type, @upstream, @jobid, 'pending', @dueAt,
                @isFoldable, @isReplay, @now)`,
     ),
-    cancelSome: db.prepare<[number, number, number]>(
+    selectNewestId: db.prepare<[], number | null>('SELECT max(id) FROM deliveries').pluck(),
+    cancelSome: db.prepare<[number, number, number, number]>(
       `UPDATE deliveries SET state = 'cancelled', due_at = NULL, finished_at = ?
-        WHERE id IN (SELECT id FROM deliveries
-                      WHERE state = 'pending' AND endpoint_id = ? LIMIT ?)`,
+        WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_pending_by_job
+                      WHERE state = 'pending' AND endpoint_id = ? AND id <= ? LIMIT ?)`,
     ),
     selectDue: db.prepare<[number, number, number], DeliveryRow>(
       `SELECT ${deliveryColumns}

@@ -243,7 +243,9 @@ function createStore(
     listEndpoints: () => answer(() => endpoints.all()),
     countPending: ({ endpointId, maxCounted }) =>
       answer(() => outbox.countPendingOf(endpointId, maxCounted)),
-    readDue: ({ endpointId, now: at, limit }) => answer(() => outbox.due(endpointId, at, limit)),
+    // What is pending for one that is disabled is about to be cancelled.
+    readDue: ({ endpointId, now: at, limit }) =>
+      answer(() => (endpoints.isPlanned(endpointId) ? outbox.due(endpointId, at, limit) : [])),
     nextDueAt: ({ endpointId, after }) => answer(() => outbox.nextDueAt(endpointId, after)),
     fold: (deliveryId, at) => writer.write(() => outbox.fold(deliveryId, at)),
     readPresent: ({ id, event }) =>
