@@ -339,10 +339,10 @@ function prepareStatements(db: Database) {
     finish: db.prepare<[string, number, number]>(
       'UPDATE deliveries SET state = ?, due_at = NULL, finished_at = ? WHERE id = ?',
     ),
-    // Only one that was never tried is waiting for its turn; any other keeps its own schedule.
+    // Without a time, or never tried, it is waiting for its turn; any other keeps its own schedule.
     releaseNext: db.prepare<[Lane & { now: number }]>(
       `UPDATE deliveries SET due_at = @now
-        WHERE attempt_count = 0 AND (due_at IS NULL OR due_at > @now)
+        WHERE (due_at IS NULL OR (attempt_count = 0 AND due_at > @now))
           AND id = (SELECT id FROM deliveries
                      WHERE state = 'pending' AND endpoint_id = @endpointId
                        AND jobid IS @jobid AND upstream IS @upstream
