@@ -124,16 +124,21 @@ export async function ground(
       answer = next
     },
     seqs: () => sent.map(({ seq }) => seq),
-    /** Lets every attempt that begins from now on wait; the returned calls answer them in order. */
-    hold(): ((result: AttemptResult) => Promise<void>)[] {
+    /**
+     * Lets attempts that begin from now on wait, of one endpoint or of all; the returned calls answer
+     * them in order.
+     */
+    hold(name?: string): ((result: AttemptResult) => Promise<void>)[] {
       const waiting: ((result: AttemptResult) => Promise<void>)[] = []
-      answer = () =>
-        new Promise((resolve) => {
-          waiting.push(async (result) => {
-            resolve(result)
-            await settle()
-          })
-        })
+      answer = (one) =>
+        name !== undefined && one.endpoint !== name
+          ? taken
+          : new Promise((resolve) => {
+              waiting.push(async (result) => {
+                resolve(result)
+                await settle()
+              })
+            })
       return waiting
     },
     /** Registers a job: that is one event. */
