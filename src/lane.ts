@@ -199,7 +199,7 @@ export function createLane(
   }
 
   async function record(
-    { id: deliveryId, event, attemptCount }: Delivery,
+    { id: deliveryId, event, attemptCount, byHandCount }: Delivery,
     result: AttemptResult,
     {
       isByHand,
@@ -210,7 +210,8 @@ export function createLane(
     const now = clock.now()
     const endpointId = target.endpoint.id
     const isDelivered = result.verdict === 'delivered'
-    const judged = afterAttempt(attemptCount, result, policy, { now, random })
+    const failedBefore = attemptCount - byHandCount
+    const judged = afterAttempt(failedBefore, result, policy, { now, random })
     const after =
       isByHand && !isDelivered ? { ...unchanged, pauseUntil: judged.pauseUntil } : judged
     const { status, error, durationMs, detail } = result

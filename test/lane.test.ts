@@ -184,6 +184,23 @@ describe('a retry by hand', () => {
     }
   })
 
+  test('that fails leaves the state and the time, and uses up nothing of the schedule', async () => {
+    await using at = await ground()
+    at.answer = () => refused
+    await at.register('j1')
+    const before = await at.delivery(1)
+    await at.clock.advance(1000)
+    await at.retry(before)
+    await at.retry(before)
+    expect(await at.delivery(1)).toEqual({ ...before, attemptCount: 3 })
+    await at.clock.advance(60 * minute)
+    expect(offsets(at.sent)).toEqual([0, 1000, 1000, 5000, 35_000, 155_000, 755_000])
+    const spent = await at.delivery(1)
+    expect(spent.state).toBe('failed')
+    await at.retry(spent)
+    expect(await at.delivery(1)).toEqual({ ...spent, attemptCount: 8 })
+  })
+
   test('is one attempt, however often it is asked for meanwhile, and no other is made', async () => {
     await using at = await ground()
     at.answer = () => refused

@@ -15,6 +15,7 @@ type DeliveryRow = EventRow & {
   readonly endpoint_id: number
   readonly state: string
   readonly attempt_count: number
+  readonly by_hand_count: number
   readonly created_at: number
   readonly is_foldable: number
   readonly is_replay: number
@@ -122,6 +123,7 @@ export class Outbox {
       endpointId: row.endpoint_id,
       state: row.state as DeliveryState,
       attemptCount: row.attempt_count,
+      byHandCount: row.by_hand_count,
       createdAt: row.created_at,
       isFoldable: row.is_foldable === 1,
       isReplay: row.is_replay === 1,
@@ -185,7 +187,7 @@ export class Outbox {
       error: result.error,
       answer: result.answer,
     })
-    this.#sql.countAttempt.run(number, deliveryId)
+    this.#sql.countAttempt.run(number, isByHand ? 1 : 0, deliveryId)
     if (after.state === 'unchanged') return
     // Settled meanwhile: the attempt is still a fact, but what was settled stays.
     if (pending === undefined && !isByHand) return
@@ -199,8 +201,8 @@ export class Outbox {
 }
 
 /** A delivery with its event, as `#toDelivery` reads it. */
-const deliveryColumns = `d.id, d.endpoint_id, d.state, d.attempt_count, d.created_at, d.is_foldable,
-  d.is_replay, e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text`
+const deliveryColumns = `d.id, d.endpoint_id, d.state, d.attempt_count, d.by_hand_count, d.created_at,
+  d.is_foldable, d.is_replay, e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text`
 
 interface Place {
   readonly id: number
@@ -330,8 +332,8 @@ function prepareStatements(db: Database) {
       `INSERT INTO attempts (delivery_id, number, at, duration_ms, status, error, answer)
        VALUES (@deliveryId, @number, @at, @durationMs, @status, @error, @answer)`,
     ),
-    countAttempt: db.prepare<[number, number]>(
-      'UPDATE deliveries SET attempt_count = ? WHERE id = ?',
+    countAttempt: db.prepare<[number, number, number]>(
+      'UPDATE deliveries SET attempt_count = ?, by_hand_count = by_hand_count + ? WHERE id = ?',
     ),
     reschedule: db.prepare<[number | null, number]>(
       'UPDATE deliveries SET due_at = ? WHERE id = ?',

@@ -186,6 +186,7 @@ export function deliveryCases(open: OpenStore): void {
       const { attempts, ...after } = (await ground.store.findDelivery(1)) ?? { attempts: [] }
       expect(attempts).toHaveLength(2)
       expect(after).toEqual({ ...before, attempts: undefined, attemptCount: 2 })
+      expect(await ground.store.takeDelivery(1)).toMatchObject({ attemptCount: 2, byHandCount: 1 })
     })
 
     test('that fails does not keep a delivery from its turn', async () => {
