@@ -11,7 +11,7 @@ import type { Format, Late } from '../../src/notify/format.ts'
 import type { Carrier, Send } from '../../src/notify/send.ts'
 import { webhook } from '../../src/notify/webhook.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import type { DeliveryRecord, StoredEndpoint } from '../../src/store/store.ts'
+import type { DeliveryRecord, Store, StoredEndpoint } from '../../src/store/store.ts'
 import { anEndpointSpec } from './builders.ts'
 import { temporaryFolder } from './daemon.ts'
 import { FakeClock, settle } from './fake-clock.ts'
@@ -92,13 +92,30 @@ export async function ground(
     const target = { name, url, headers, timeoutMs, format: { ...webhook, ...format }, carrier }
     return { ...target, secretsAt: () => [], endpoint }
   }
+  const reads: { readonly what: string; readonly endpointId: number; readonly rows: number }[] = []
+  /** The store, with note taken of what is read for the lanes. */
+  function watched(): Store {
+    const own = store
+    return {
+      ...own,
+      async readDue(query) {
+        const due = await own.readDue(query)
+        reads.push({ what: 'readDue', endpointId: query.endpointId, rows: due.length })
+        return due
+      },
+      async nextDueAt(query) {
+        reads.push({ what: 'nextDueAt', endpointId: query.endpointId, rows: 1 })
+        return own.nextDueAt(query)
+      },
+    }
+  }
   async function begin() {
     const endpoints = await store.syncEndpoints(
       names.map((name) => anEndpointSpec(name, { format: 'webhook', ...spec })),
       clock.now(),
     )
     const dispatcher = createDispatcher(
-      { store, send, clock, random: () => 0.5, log: createLogger('silent'), metrics },
+      { store: watched(), send, clock, random: () => 0.5, log: createLogger('silent'), metrics },
       { concurrency, scheduleMs: schedule },
     )
     for (const endpoint of endpoints) dispatcher.put(targetOf(endpoint))
@@ -117,6 +134,8 @@ export async function ground(
     clock,
     sent,
     metrics,
+    /** What was read from the store for the lanes so far. */
+    reads,
     store: () => store,
     dispatcher: () => dispatcher,
     endpoint,
