@@ -89,13 +89,18 @@ function createStore(
   const upstreams = new UpstreamTable(db)
   const listeners: ((commit: Commit) => void)[] = []
   let announced = log.newest()
-  const writer = new Writer(db, (durationMs) => {
+  const writer = new Writer(db, announce, () => {
+    endpoints.forgetPlanned()
+  })
+
+  /** Tells the listeners of the events that a commit wrote, if it wrote any. */
+  function announce(durationMs: number): void {
     const newest = log.newest()
     if (newest === announced) return
     const types = log.typesAfter(announced)
     announced = newest
     for (const listener of listeners) listener({ types, durationMs })
-  })
+  }
 
   const endpointVerbs = createEndpointVerbs({ writer, log, endpoints, outbox })
 
