@@ -95,6 +95,7 @@ export function createLane(
   for (const result of ['delivered', 'failed']) metrics.deliveries.inc({ format, result }, 0)
 
   const health = () => target.endpoint.health
+  const openAt = () => Math.max(pausedUntil, probeAt)
   const isProbed = () => health().state === 'failing' && health().failures >= failuresUntilProbed
 
   function pump(): void {
@@ -131,8 +132,7 @@ export function createLane(
       return maxIdleMs
     }
     const maxWaitMs = Math.min(maxIdleMs, expiresAt - now)
-    const openAt = Math.max(pausedUntil, probeAt)
-    if (now < openAt) return Math.min(maxWaitMs, openAt - now)
+    if (now < openAt()) return Math.min(maxWaitMs, openAt() - now)
     const free = (isProbed() ? 1 : policy.concurrency) - inFlight.size
     // The end of an attempt wakes the lane.
     if (free <= 0) return maxWaitMs
@@ -160,7 +160,7 @@ export function createLane(
 
   async function attempt(delivery: Delivery, { isByHand }: { isByHand: boolean }): Promise<void> {
     const { id: deliveryId, attemptCount, event } = delivery
-    if (isStopped()) return
+    if (isStopped() || (!isByHand && !isOpen())) return
     const isLate = comesLate(delivery)
     if (isLate && delivery.isFoldable && !isByHand) {
       if (await store.fold(deliveryId, clock.now())) {
@@ -180,6 +180,11 @@ export function createLane(
     await record(delivery, result, { isByHand, isProbe, attempt: attemptCount + 1 })
   }
 
+  /** False when the endpoint was silenced or disabled while the pace held an attempt back. */
+  function isOpen(): boolean {
+    return health().state !== 'disabled' && clock.now() >= openAt()
+  }
+
   /** True when an outage lies between what happened and now: of the endpoint, or our own. */
   function comesLate({ createdAt, attemptCount, isReplay }: Delivery): boolean {
     const isOld = clock.now() - createdAt > lateAfterMs
@@ -194,7 +199,7 @@ export function createLane(
   }
 
   async function record(
-    { id: deliveryId, event, attemptCount }: Delivery,
+    { id: deliveryId, event, attemptCount, byHandCount }: Delivery,
     result: AttemptResult,
     {
       isByHand,
@@ -205,7 +210,8 @@ export function createLane(
     const now = clock.now()
     const endpointId = target.endpoint.id
     const isDelivered = result.verdict === 'delivered'
-    const judged = afterAttempt(attemptCount, result, policy, { now, random })
+    const failedBefore = attemptCount - byHandCount
+    const judged = afterAttempt(failedBefore, result, policy, { now, random })
     const after =
       isByHand && !isDelivered ? { ...unchanged, pauseUntil: judged.pauseUntil } : judged
     const { status, error, durationMs, detail } = result
@@ -245,7 +251,8 @@ export function createLane(
       probes = 0
       probeAt = 0
     } else {
-      lastFailedAt = now
+      // An answer that refuses what was sent is no outage.
+      if (result.verdict !== 'refused') lastFailedAt = now
       // What was in flight when that began is no probe.
       if (isProbe) probes += 1
       if (isProbed() && (isProbe || !wasProbed)) probeAt = now + probePauseMs()

@@ -1,136 +1,7 @@
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { AttemptResult } from '../src/core/delivery.ts'
-import type { EventDraft } from '../src/core/event.ts'
-import { createDispatcher } from '../src/dispatcher.ts'
-import type { LaneTarget } from '../src/lane.ts'
-import { createLogger } from '../src/log.ts'
-import { createMetrics } from '../src/metrics.ts'
-import type { Carrier, Send } from '../src/notify/send.ts'
-import { webhook } from '../src/notify/webhook.ts'
-import { openSqliteStore } from '../src/store/sqlite/store.ts'
-import type { StoredEndpoint } from '../src/store/store.ts'
-import { anEndpointSpec } from './helpers/builders.ts'
-import { temporaryFolder } from './helpers/daemon.ts'
+import { failed, ground, minute, refused, started, taken } from './helpers/dispatching.ts'
 import { valueOf } from './helpers/exposition.ts'
-import { FakeClock, settle } from './helpers/fake-clock.ts'
-
-const minute = 60_000
-const scheduleMs = [5000, 30_000, 2 * minute, 10 * minute]
-
-const taken: AttemptResult = {
-  verdict: 'delivered',
-  at: 0,
-  durationMs: 5,
-  status: 204,
-  error: null,
-  answer: '',
-  detail: 'answered 204',
-  retryAfterMs: null,
-}
-const refused: AttemptResult = {
-  ...taken,
-  verdict: 'retry',
-  status: 500,
-  error: 'status',
-  detail: 'answered 500',
-}
-
-const started: EventDraft = {
-  type: 'job.executing',
-  change: { kind: 'status', from: null, to: 'EXECUTING', rawTo: 'EXECUTING' },
-}
-const failed: EventDraft = {
-  type: 'job.failed',
-  change: { kind: 'status', from: 'EXECUTING', to: 'FAILED', rawTo: 'FAILED' },
-}
-
-interface Sent {
-  readonly endpoint: string
-  readonly seq: number
-  readonly jobid: string | null
-  readonly at: number
-  readonly text: string
-}
-
-/** Nothing goes over it: the test itself answers. */
-const carrier = {} as Carrier
-
-function targetOf(endpoint: StoredEndpoint): LaneTarget {
-  const { name, url, headers, timeoutMs } = endpoint.spec
-  const target = { name, url, headers, timeoutMs, format: webhook, carrier }
-  return { ...target, secretsAt: () => [], endpoint }
-}
-
-/** A store with endpoints and a dispatcher whose attempts the test answers. */
-async function ground(names: readonly string[] = ['ops'], concurrency = 8) {
-  const folder = await temporaryFolder()
-  const file = join(folder.path, 'test.db')
-  const clock = new FakeClock()
-  let store = openSqliteStore({ file, overtakeMs: 5 * minute, now: () => clock.now() })
-  const metrics = createMetrics({ version: '1.2.3' })
-  const sent: Sent[] = []
-  let answer: (sent: Sent) => AttemptResult | Promise<AttemptResult> = () => taken
-  const send: Send = async (event, target) => {
-    const one = {
-      endpoint: target.name,
-      seq: event.seq,
-      jobid: event.jobid,
-      at: clock.now(),
-      text: event.text,
-    }
-    sent.push(one)
-    return { ...(await answer(one)), at: one.at }
-  }
-  async function begin() {
-    const endpoints = await store.syncEndpoints(
-      names.map((name) => anEndpointSpec(name, { format: 'webhook' })),
-      clock.now(),
-    )
-    const dispatcher = createDispatcher(
-      { store, send, clock, random: () => 0.5, log: createLogger('silent'), metrics },
-      { concurrency, scheduleMs },
-    )
-    for (const endpoint of endpoints) dispatcher.put(targetOf(endpoint))
-    store.onCommit(() => dispatcher.wake())
-    dispatcher.start()
-    await settle()
-    return dispatcher
-  }
-  let dispatcher = await begin()
-  return {
-    clock,
-    sent,
-    metrics,
-    store: () => store,
-    set answer(next: typeof answer) {
-      answer = next
-    },
-    seqs: () => sent.map(({ seq }) => seq),
-    /** Registers a job: that is one event. */
-    async register(jobid: string) {
-      await store.registerJob({ upstream: 'prod', jobid }, clock.now())
-      await settle()
-    },
-    async look(jobid: string, drafts: readonly EventDraft[]) {
-      const job = await store.findJob({ upstream: 'prod', jobid })
-      if (job === null) throw new Error(`${jobid} is not registered`)
-      await store.commitLook({ job, drafts, document: '{}', at: clock.now() })
-      await settle()
-    },
-    async restart() {
-      await dispatcher.stop()
-      await store.close()
-      store = openSqliteStore({ file, overtakeMs: 5 * minute, now: () => clock.now() })
-      dispatcher = await begin()
-    },
-    async [Symbol.asyncDispose]() {
-      await dispatcher.stop()
-      await store.close()
-      await folder[Symbol.asyncDispose]()
-    },
-  }
-}
+import { settle } from './helpers/fake-clock.ts'
 
 test('an event is sent as soon as it is committed, byte for byte as the log has it', async () => {
   await using at = await ground()
@@ -199,7 +70,7 @@ test('an end waits five minutes for an earlier event of its job, then it goes fi
 })
 
 test('a dead endpoint slows no other one', async () => {
-  await using at = await ground(['dead', 'alive'], 2)
+  await using at = await ground(['dead', 'alive'], { concurrency: 2 })
   const hanging: (() => void)[] = []
   at.answer = ({ endpoint }) =>
     endpoint === 'alive'

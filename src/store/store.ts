@@ -234,6 +234,8 @@ export interface Delivery {
   readonly endpointId: number
   readonly state: DeliveryState
   readonly attemptCount: number
+  /** Those of its attempts that someone asked for; they use up nothing of the schedule. */
+  readonly byHandCount: number
   readonly createdAt: number
   /** May be left out once a later event of its job has made it pointless. */
   readonly isFoldable: boolean

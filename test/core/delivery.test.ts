@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { afterAttempt, isUrgent } from '../../src/core/delivery.ts'
+import { afterAttempt, isFoldable, isUrgent, unchanged } from '../../src/core/delivery.ts'
 import type { AttemptResult } from '../../src/core/delivery.ts'
+import { eventTypes } from '../../src/core/event.ts'
 import { noon } from '../helpers/builders.ts'
 import { always, anyRandom } from './arbitraries.ts'
 
@@ -99,6 +100,44 @@ test('the endpoint is left alone also when the delivery that was told so is give
   expect(after(3, result)).toEqual({ state: 'failed', dueAt: null, pauseUntil: noon + 60_000 })
 })
 
+test.each([0, 3])('what is not understood is not sent again, after %i attempts', (failed) => {
+  const refused = anAttempt({ verdict: 'refused', status: 400, retryAfterMs: 60_000 })
+  expect(after(failed, refused)).toEqual({ state: 'failed', dueAt: null, pauseUntil: null })
+})
+
+test.each([0, 3])('a delivery to an endpoint that is gone is cancelled, after %i attempts', (n) => {
+  const gone = anAttempt({ verdict: 'endpoint_dead', status: 410, retryAfterMs: 60_000 })
+  expect(after(n, gone)).toEqual({ state: 'cancelled', dueAt: null, pauseUntil: null })
+})
+
+test('a failed attempt by hand changes nothing', () => {
+  expect(unchanged).toEqual({ state: 'unchanged', dueAt: null, pauseUntil: null })
+})
+
+const kept = [
+  'job.completed',
+  'job.failed',
+  'job.cancelled',
+  'job.lost',
+  'job.overdue',
+  'job.stalled',
+  'job.reopened',
+  'upstream.down',
+  'upstream.up',
+  'upstream.denied',
+  'endpoint.failing',
+  'endpoint.disabled',
+  'endpoint.recovered',
+  'jobwatch.test',
+]
+
+test.each([...eventTypes, 'jobwatch.test'])(
+  '%s may be left out unless it ends, alarms, reopens or is about no job',
+  (type) => {
+    expect(isFoldable(type)).toBe(!kept.includes(type))
+  },
+)
+
 test.each([
   ['job.completed', true],
   ['job.failed', true],
@@ -115,6 +154,9 @@ test.each([
   ['job.message.added', false],
   ['job.found', false],
   ['job.watched', false],
+  ['job.reopened', false],
+  ['upstream.down', false],
+  ['endpoint.disabled', false],
 ])('%s may overtake an earlier event of its job: %s', (type, expected) => {
   expect(isUrgent(type)).toBe(expected)
 })

@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { eventTypes, jobEventEncoder } from '../../src/core/event.ts'
+import {
+  endpointEventEncoder,
+  eventTypes,
+  jobEventEncoder,
+  testEvent,
+} from '../../src/core/event.ts'
 import type { Change, EventDraft } from '../../src/core/event.ts'
 import type { Job } from '../../src/core/job.ts'
 import { aJob, aStage, noon } from '../helpers/builders.ts'
@@ -175,6 +180,52 @@ test('an event with halves of surrogate pairs is the same after it went through 
   const received = Buffer.from(text, 'utf8').toString('utf8')
   expect(received).toBe(text)
   expect(JSON.parse(received)).toMatchObject({ data: { job: { name } } })
+})
+
+test('an event about an endpoint names it as source and subject, and holds no job', () => {
+  const change = {
+    kind: 'endpoint',
+    reason: 'answered 500: "no"',
+    since: '2026-01-05T11:00:00.000Z',
+    disablesAt: '2026-01-10T11:00:00.000Z',
+  } as const
+  const text = endpointEventEncoder('ops-slack', noon)(
+    { type: 'endpoint.failing', change },
+    { epoch: '7f3a9c', seq: 12, previousSeq: 9 },
+  )
+  expect(JSON.parse(text)).toEqual({
+    specversion: '1.0',
+    id: '7f3a9c-12',
+    source: '/endpoints/ops-slack',
+    type: 'endpoint.failing',
+    subject: 'ops-slack',
+    time: '2026-01-05T12:00:00.000Z',
+    datacontenttype: 'application/json',
+    data: { seq: 12, previousSeq: 9, change },
+  })
+})
+
+test('the event that tries an endpoint out has no number, is about no job and names the endpoint', () => {
+  const { text, ...event } = testEvent('ops', 'test-4f2a', noon)
+  expect(event).toEqual({
+    seq: 0,
+    id: 'test-4f2a',
+    type: 'jobwatch.test',
+    upstream: null,
+    jobid: null,
+    tags: [],
+  })
+  expect(JSON.parse(text)).toMatchObject({
+    specversion: '1.0',
+    id: 'test-4f2a',
+    source: '/endpoints/ops',
+    type: 'jobwatch.test',
+    subject: 'ops',
+    time: '2026-01-05T12:00:00.000Z',
+    datacontenttype: 'application/json',
+    data: { seq: null, previousSeq: null },
+  })
+  expect(eventTypes).not.toContain('jobwatch.test')
 })
 
 const anyChange: fc.Arbitrary<Change> = fc.oneof(

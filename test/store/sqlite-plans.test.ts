@@ -136,6 +136,14 @@ test('the outbox finds what is due, what comes next and what blocks by index', (
   ])
 })
 
+test('what is pending for one endpoint is counted and cancelled by an index of what is pending', () => {
+  const plans = plansOfAll()
+  const own = 'SEARCH deliveries USING COVERING INDEX deliveries_pending_by_job (endpoint_id=?)'
+  expect(planOf(plans, /SET state = 'cancelled'/)).toContain(own)
+  expect(planOf(plans, /^SELECT count.* AND endpoint_id = \? LIMIT/)).toContain(own)
+  expect(planOf(plans, /^SELECT max\(id\) FROM deliveries/)).toEqual(['SEARCH deliveries'])
+})
+
 test('the oldest pending delivery is found by index', () => {
   expect(planOf(plansOfAll(), /^SELECT created_at FROM deliveries/)).toEqual([
     'SEARCH deliveries USING INDEX deliveries_by_state (state=?)',

@@ -121,6 +121,26 @@ describe('the SQLite database', () => {
     expect(db.prepare('SELECT secret FROM endpoints').pluck().all()).toEqual([null])
   })
 
+  test.each(['ABORT', 'ROLLBACK'])(
+    'owes events to the endpoints that it has, also after changes that failed (%s)',
+    async (how) => {
+      const ground = await Ground.create(open)
+      const id = await ground.syncOne(anEndpoint('ops'))
+      const db = stranger(fileIn(ground.place))
+      for (const table of ['endpoints', 'events']) {
+        db.exec(`CREATE TRIGGER full_${table} AFTER INSERT ON ${table}
+                 BEGIN SELECT raise(${how}, 'the disk is full'); END`)
+      }
+      const { store, now } = ground
+      await expect(store.addEndpoint(anEndpoint('hook'), now)).rejects.toThrow()
+      await expect(store.disableEndpoint(id, 'by hand', now)).rejects.toThrow()
+      for (const table of ['endpoints', 'events']) db.exec(`DROP TRIGGER full_${table}`)
+      expect(await store.listEndpoints()).toMatchObject([{ id, health: { state: 'active' } }])
+      await ground.register('j-1')
+      expect(await ground.dueSeqs(id)).toEqual([1])
+    },
+  )
+
   test('a job that was forgotten and is registered anew goes on with its previousSeq', async () => {
     const ground = await Ground.create(open)
     const place = ground.place

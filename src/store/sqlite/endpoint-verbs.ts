@@ -52,33 +52,53 @@ export function createEndpointVerbs({
   }
 
   /**
-   * Cancels all that is pending for an endpoint to which nothing is delivered any more. In slices:
-   * it may be a hundred thousand. What a crash leaves of it, the next start goes on with.
+   * Cancels what is pending for an endpoint up to a delivery; what is newer it got after it was
+   * enabled again. In slices: it may be a hundred thousand. What a crash leaves of it, the next start
+   * goes on with.
    */
-  async function cancelPending(id: number, at: number): Promise<void> {
-    while (await writer.write(() => outbox.cancelSome(id, at))) await nextTurn()
+  async function cancelPending(id: number, through: number, at: number): Promise<void> {
+    while (await writer.write(() => outbox.cancelSome(id, through, at))) await nextTurn()
+  }
+
+  /**
+   * Runs a unit that concerns an endpoint; when nothing is delivered to it after that, all that is
+   * pending for it is cancelled. Answers with it as it is by then.
+   */
+  async function settle(
+    id: number,
+    at: number,
+    unit: () => StoredEndpoint | null,
+  ): Promise<StoredEndpoint | null> {
+    const { endpoint, through } = await writer.write(() => {
+      const endpoint = unit()
+      return { endpoint, through: endpoints.isPlanned(id) ? null : outbox.newestId() }
+    })
+    if (through === null) return endpoint
+    await cancelPending(id, through, at)
+    return endpoints.find(id)
   }
 
   async function syncEndpoints(
     configured: readonly EndpointSpec[],
     at: number,
   ): Promise<readonly StoredEndpoint[]> {
-    await writer.write(() => endpoints.sync(configured, at))
-    for (const id of endpoints.idsWithoutDeliveries()) await cancelPending(id, at)
+    const through = await writer.write(() => {
+      endpoints.sync(configured, at)
+      return outbox.newestId()
+    })
+    for (const id of endpoints.idsWithoutDeliveries()) await cancelPending(id, through, at)
     return endpoints.all()
   }
 
-  async function change(
+  function change(
     id: number,
     at: number,
     next: (health: EndpointHealth) => EndpointChange,
   ): Promise<StoredEndpoint | null> {
-    const changed = await writer.write(() => {
+    return settle(id, at, () => {
       const endpoint = endpoints.find(id)
       return endpoint && apply(endpoint, next(endpoint.health), at)
     })
-    if (changed?.health.state === 'disabled') await cancelPending(id, at)
-    return changed
   }
 
   function record(attempt: AttemptRecord): StoredEndpoint | null {
@@ -93,12 +113,6 @@ export function createEndpointVerbs({
     // Most attempts are successes of an endpoint that is well: nothing to write.
     if (isSame(next.health, health)) return endpoint
     return apply(endpoint, next, now)
-  }
-
-  async function recordAttempt(attempt: AttemptRecord): Promise<StoredEndpoint | null> {
-    const endpoint = await writer.write(() => record(attempt))
-    if (endpoint?.health.state === 'disabled') await cancelPending(endpoint.id, attempt.now)
-    return endpoint
   }
 
   async function replay(
@@ -131,10 +145,10 @@ export function createEndpointVerbs({
     addEndpoint: (spec, at) => writer.write(() => endpoints.add(spec, at)),
     changeEndpoint: (id, spec) => writer.write(() => endpoints.change(id, spec)),
     async removeEndpoint(id, at) {
-      await writer.write(() => {
+      await settle(id, at, () => {
         endpoints.remove(id, at)
+        return null
       })
-      await cancelPending(id, at)
     },
     disableEndpoint: (id, reason, at) => change(id, at, (health) => disabled(health, reason, at)),
     expireEndpoint: (id, at) => change(id, at, (health) => afterTime(health, at)),
@@ -145,7 +159,7 @@ export function createEndpointVerbs({
         afterEndpointAttempt(health, { verdict: 'delivered', detail: '' }, at),
       ),
     replay,
-    recordAttempt,
+    recordAttempt: (attempt) => settle(attempt.endpointId, attempt.now, () => record(attempt)),
   }
 }
 

@@ -25,7 +25,8 @@ export class EndpointTable {
   readonly #sql
   /** By name. */
   #configured: ReadonlyMap<string, EndpointSpec> = new Map()
-  #planned: readonly PlannedFolding[] = []
+  /** Null: to be made from the rows when it is next asked for. */
+  #planned: readonly PlannedFolding[] | null = []
 
   constructor(db: Database) {
     this.#sql = prepareStatements(db)
@@ -33,7 +34,12 @@ export class EndpointTable {
 
   /** Those that events are owed to. */
   get planned(): readonly PlannedFolding[] {
-    return this.#planned
+    return (this.#planned ??= this.#plannedNow())
+  }
+
+  /** Has it made anew: the rows were changed, or a change of them was rolled back. */
+  forgetPlanned(): void {
+    this.#planned = null
   }
 
   /** All endpoints, the configured ones first and in their order, then by name. */
@@ -58,7 +64,7 @@ export class EndpointTable {
       .map(({ id }) => id)
     for (const id of gone) this.#sql.remove.run(now, id)
     for (const spec of configured) this.#syncOne(spec, now)
-    this.#replan()
+    this.forgetPlanned()
     return gone
   }
 
@@ -83,7 +89,7 @@ export class EndpointTable {
       { name: spec.name, origin: 'api', definition: fromSpec(spec), secret },
       now,
     )
-    this.#replan()
+    this.forgetPlanned()
     return this.#known(id)
   }
 
@@ -101,13 +107,18 @@ export class EndpointTable {
     this.#sql.setDefinition.run(fromSpec(spec), id)
     // It was the old receiver that asked for silence.
     if (before?.spec.url?.reveal() !== spec.url?.reveal()) this.#sql.clearPause.run(id)
-    this.#replan()
+    this.forgetPlanned()
     return this.find(id)
   }
 
   remove(id: number, now: number): void {
     this.#sql.remove.run(now, id)
-    this.#replan()
+    this.forgetPlanned()
+  }
+
+  /** False for one that is disabled or gone. */
+  isPlanned(id: number): boolean {
+    return this.planned.some((planned) => planned.id === id)
   }
 
   /** Whether an event is owed to an endpoint by its own filter. */
@@ -115,7 +126,7 @@ export class EndpointTable {
     return (
       plan(
         event,
-        this.#planned.filter((planned) => planned.id === id),
+        this.planned.filter((planned) => planned.id === id),
       ).length > 0
     )
   }
@@ -128,8 +139,7 @@ export class EndpointTable {
   setHealth(id: number, health: EndpointHealth): StoredEndpoint {
     this.#sql.setHealth.run({ id, ...health })
     // Most attempts change nothing about who is delivered to.
-    const isPlanned = this.#planned.some((planned) => planned.id === id)
-    if (isPlanned !== (health.state !== 'disabled')) this.#replan()
+    if (this.isPlanned(id) !== (health.state !== 'disabled')) this.forgetPlanned()
     return this.#known(id)
   }
 
@@ -172,8 +182,8 @@ export class EndpointTable {
     return endpoint
   }
 
-  #replan(): void {
-    this.#planned = this.all()
+  #plannedNow(): readonly PlannedFolding[] {
+    return this.all()
       .filter(({ health }) => health.state !== 'disabled')
       .map(({ id, spec: { name, fold, filter } }) => ({
         id,

@@ -3,7 +3,6 @@ import { positionId } from '../../core/cursor.ts'
 import type { Epoch, LogBounds } from '../../core/cursor.ts'
 import { endpointEventEncoder, jobEventEncoder, upstreamEventEncoder } from '../../core/event.ts'
 import type { EncodeEvent, EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
-import { isoTime } from '../../core/job.ts'
 import type { Job } from '../../core/job.ts'
 import { compileFilter } from '../../core/plan.ts'
 import { newEpoch } from '../../ids.ts'
@@ -176,13 +175,12 @@ export class EventLog {
    */
   firstSince(at: number): number {
     const newest = this.newest()
-    const wanted = isoTime(at) ?? ''
     let low = this.#selectOldest.get() ?? newest + 1
     let high = newest + 1
     while (low < high) {
       const middle = (low + high) >> 1
       const found = this.#selectTime.get(middle)
-      if (found === undefined || found.time >= wanted) high = middle
+      if (found === undefined || Date.parse(found.time) >= at) high = middle
       else low = found.seq + 1
     }
     return low

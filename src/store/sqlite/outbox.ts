@@ -15,6 +15,7 @@ type DeliveryRow = EventRow & {
   readonly endpoint_id: number
   readonly state: string
   readonly attempt_count: number
+  readonly by_hand_count: number
   readonly created_at: number
   readonly is_foldable: number
   readonly is_replay: number
@@ -97,9 +98,14 @@ export class Outbox {
     })
   }
 
-  /** Cancels a slice of what is pending for an endpoint; false when nothing is left. */
-  cancelSome(endpointId: number, now: number): boolean {
-    return this.#sql.cancelSome.run(now, endpointId, sliceSize).changes === sliceSize
+  /** The highest id that a delivery has; 0 without any. */
+  newestId(): number {
+    return this.#sql.selectNewestId.get() ?? 0
+  }
+
+  /** Cancels a slice of what is pending for an endpoint up to a delivery; false when nothing is left. */
+  cancelSome(endpointId: number, through: number, now: number): boolean {
+    return this.#sql.cancelSome.run(now, endpointId, through, sliceSize).changes === sliceSize
   }
 
   due(endpointId: number, now: number, limit: number): readonly Delivery[] {
@@ -117,6 +123,7 @@ export class Outbox {
       endpointId: row.endpoint_id,
       state: row.state as DeliveryState,
       attemptCount: row.attempt_count,
+      byHandCount: row.by_hand_count,
       createdAt: row.created_at,
       isFoldable: row.is_foldable === 1,
       isReplay: row.is_replay === 1,
@@ -180,7 +187,7 @@ export class Outbox {
       error: result.error,
       answer: result.answer,
     })
-    this.#sql.countAttempt.run(number, deliveryId)
+    this.#sql.countAttempt.run(number, isByHand ? 1 : 0, deliveryId)
     if (after.state === 'unchanged') return
     // Settled meanwhile: the attempt is still a fact, but what was settled stays.
     if (pending === undefined && !isByHand) return
@@ -194,8 +201,8 @@ export class Outbox {
 }
 
 /** A delivery with its event, as `#toDelivery` reads it. */
-const deliveryColumns = `d.id, d.endpoint_id, d.state, d.attempt_count, d.created_at, d.is_foldable,
-  d.is_replay, e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text`
+const deliveryColumns = `d.id, d.endpoint_id, d.state, d.attempt_count, d.by_hand_count, d.created_at,
+  d.is_foldable, d.is_replay, e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text`
 
 interface Place {
   readonly id: number
@@ -226,10 +233,11 @@ function prepareStatements(db: Database) {
        VALUES (@endpointId, @seq, @type, @upstream, @jobid, 'pending', @dueAt,
                @isFoldable, @isReplay, @now)`,
     ),
-    cancelSome: db.prepare<[number, number, number]>(
+    selectNewestId: db.prepare<[], number | null>('SELECT max(id) FROM deliveries').pluck(),
+    cancelSome: db.prepare<[number, number, number, number]>(
       `UPDATE deliveries SET state = 'cancelled', due_at = NULL, finished_at = ?
-        WHERE id IN (SELECT id FROM deliveries
-                      WHERE state = 'pending' AND endpoint_id = ? LIMIT ?)`,
+        WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_pending_by_job
+                      WHERE state = 'pending' AND endpoint_id = ? AND id <= ? LIMIT ?)`,
     ),
     selectDue: db.prepare<[number, number, number], DeliveryRow>(
       `SELECT ${deliveryColumns}
@@ -324,8 +332,8 @@ function prepareStatements(db: Database) {
       `INSERT INTO attempts (delivery_id, number, at, duration_ms, status, error, answer)
        VALUES (@deliveryId, @number, @at, @durationMs, @status, @error, @answer)`,
     ),
-    countAttempt: db.prepare<[number, number]>(
-      'UPDATE deliveries SET attempt_count = ? WHERE id = ?',
+    countAttempt: db.prepare<[number, number, number]>(
+      'UPDATE deliveries SET attempt_count = ?, by_hand_count = by_hand_count + ? WHERE id = ?',
     ),
     reschedule: db.prepare<[number | null, number]>(
       'UPDATE deliveries SET due_at = ? WHERE id = ?',
@@ -333,10 +341,10 @@ function prepareStatements(db: Database) {
     finish: db.prepare<[string, number, number]>(
       'UPDATE deliveries SET state = ?, due_at = NULL, finished_at = ? WHERE id = ?',
     ),
-    // Only one that was never tried is waiting for its turn; any other keeps its own schedule.
+    // Without a time, or never tried, it is waiting for its turn; any other keeps its own schedule.
     releaseNext: db.prepare<[Lane & { now: number }]>(
       `UPDATE deliveries SET due_at = @now
-        WHERE attempt_count = 0 AND (due_at IS NULL OR due_at > @now)
+        WHERE (due_at IS NULL OR (attempt_count = 0 AND due_at > @now))
           AND id = (SELECT id FROM deliveries
                      WHERE state = 'pending' AND endpoint_id = @endpointId
                        AND jobid IS @jobid AND upstream IS @upstream

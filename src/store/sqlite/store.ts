@@ -89,13 +89,18 @@ function createStore(
   const upstreams = new UpstreamTable(db)
   const listeners: ((commit: Commit) => void)[] = []
   let announced = log.newest()
-  const writer = new Writer(db, (durationMs) => {
+  const writer = new Writer(db, announce, () => {
+    endpoints.forgetPlanned()
+  })
+
+  /** Tells the listeners of the events that a commit wrote, if it wrote any. */
+  function announce(durationMs: number): void {
     const newest = log.newest()
     if (newest === announced) return
     const types = log.typesAfter(announced)
     announced = newest
     for (const listener of listeners) listener({ types, durationMs })
-  })
+  }
 
   const endpointVerbs = createEndpointVerbs({ writer, log, endpoints, outbox })
 
@@ -243,7 +248,9 @@ function createStore(
     listEndpoints: () => answer(() => endpoints.all()),
     countPending: ({ endpointId, maxCounted }) =>
       answer(() => outbox.countPendingOf(endpointId, maxCounted)),
-    readDue: ({ endpointId, now: at, limit }) => answer(() => outbox.due(endpointId, at, limit)),
+    // What is pending for one that is disabled is about to be cancelled.
+    readDue: ({ endpointId, now: at, limit }) =>
+      answer(() => (endpoints.isPlanned(endpointId) ? outbox.due(endpointId, at, limit) : [])),
     nextDueAt: ({ endpointId, after }) => answer(() => outbox.nextDueAt(endpointId, after)),
     fold: (deliveryId, at) => writer.write(() => outbox.fold(deliveryId, at)),
     readPresent: ({ id, event }) =>

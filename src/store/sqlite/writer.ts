@@ -17,6 +17,7 @@ const sliceMs = 8
 export class Writer {
   readonly #db: Database
   readonly #afterCommit: (durationMs: number) => void
+  readonly #afterRollback: () => void
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #savepoint: Statement
@@ -25,9 +26,15 @@ export class Writer {
   #units: Unit[] = []
   #scheduled = false
 
-  constructor(db: Database, afterCommit: (durationMs: number) => void) {
+  /** `afterRollback` is for those that remember what units wrote, in part or whole in vain. */
+  constructor(
+    db: Database,
+    afterCommit: (durationMs: number) => void,
+    afterRollback: () => void = () => undefined,
+  ) {
     this.#db = db
     this.#afterCommit = afterCommit
+    this.#afterRollback = afterRollback
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
     this.#savepoint = db.prepare('SAVEPOINT unit')
@@ -74,6 +81,7 @@ export class Writer {
       this.#commit.run()
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+      this.#afterRollback()
       // Nothing of this transaction exists. When it could not even begin, another process holds the
       // file: everyone is told at once, since each further try would hold the event loop up again.
       if (taken.length === 0) taken.push(...this.#units.splice(0))
@@ -98,6 +106,7 @@ export class Writer {
       if (!this.#db.inTransaction) throw error
       this.#rollbackUnit.run()
       this.#release.run()
+      this.#afterRollback()
       return () => {
         unit.reject(error)
       }
