@@ -25,6 +25,8 @@ ALTER TABLE events ADD COLUMN endpoint TEXT;
 -- Foldable: it may be left out once a later event of its job has made it pointless.
 ALTER TABLE deliveries ADD COLUMN is_foldable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN is_replay INTEGER NOT NULL DEFAULT 0;
+-- Those of a delivery's attempts that somebody asked for: they use up nothing of its schedule.
+ALTER TABLE deliveries ADD COLUMN by_hand_count INTEGER NOT NULL DEFAULT 0;
 -- The delivery that tells in its place what it would have told.
 ALTER TABLE deliveries ADD COLUMN superseded_by INTEGER;
 CREATE INDEX deliveries_superseded ON deliveries (superseded_by) WHERE superseded_by IS NOT NULL;

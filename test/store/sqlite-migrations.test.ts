@@ -44,7 +44,6 @@ rowsUnder[4] = `${rowsUnder[3]}
                            since, reason, failures, failures_since, last_delivered_at, last_seq,
                            created_at)
       VALUES ('chat', 'api', '{}', 'whsec_y', 'whsec_z', 7, 'failing', 5, 'answered 500', 6, 4, 3, 3, 1);`
-rowsUnder[5] = rowsUnder[4]
 
 const migrations = readMigrations()
 
