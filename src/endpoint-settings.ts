@@ -34,9 +34,9 @@ export const settingName = z
 const list = z.array(z.string().min(1).max(200)).max(1000)
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
 const headerValue = /^[\t\x20-\x7e]*$/
-/** Headers that say how a message is framed are not for those who write it. */
-const framing =
-  /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te|trailer)$/i
+/** Headers that say how a message is framed, what it is and who signed it are jobwatch's own. */
+const ownHeader =
+  /^(host|content-(length|type)|transfer-encoding|connection|keep-alive|upgrade|expect|te|trailer|user-agent|webhook-(id|timestamp|signature))$/i
 
 const mailAddress = z
   .string()
@@ -60,7 +60,7 @@ export function endpointFields(secret: SecretCodec) {
       z
         .string()
         .regex(headerName, 'is no name of a header')
-        .refine((name) => !framing.test(name), 'is a header that jobwatch sets itself'),
+        .refine((name) => !ownHeader.test(name), 'is a header that jobwatch sets itself'),
       z.string().max(8192).regex(headerValue, 'must be printable ASCII'),
     ),
     fold: z.boolean(),
@@ -72,7 +72,9 @@ export function endpointFields(secret: SecretCodec) {
       user: z.string().min(1).optional(),
       password: secret.optional(),
       from: mailAddress,
-      to: z.union([mailAddress, z.array(mailAddress).min(1).max(100)]),
+      to: z.union([mailAddress, z.array(mailAddress).min(1).max(100)], {
+        error: 'must be one mail address or a list of them, such as gis@example.com',
+      }),
     }),
   }
 }

@@ -5,7 +5,7 @@ import { afterAttempt, retryJitter, unchanged } from './core/delivery.ts'
 import type { AttemptResult, RetryPolicy } from './core/delivery.ts'
 import { disablesAt } from './core/endpoint-state.ts'
 import type { LoggedEvent } from './core/event.ts'
-import { jobView, maxListedMessages } from './core/job.ts'
+import { isoTime, jobView, maxListedMessages } from './core/job.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Late } from './notify/format.ts'
@@ -56,8 +56,8 @@ const maxIdleMs = 30_000
 const errorPauseMs = 1000
 /** After so many failures in a row, whatever the delivery, an endpoint is only probed. */
 const failuresUntilProbed = 50
-/** It is tried this often at least, as long as something is due. */
-const maxProbeMs = 60_000
+/** It is tried this often at least, as long as something is due: what is well again is soon seen. */
+const maxProbeMs = 5000
 /** What was owed so long ago comes late, whatever kept it. */
 const lateAfterMs = 60_000
 /** Chats take so many messages per window (Slack: about one a second, in short bursts). */
@@ -65,8 +65,7 @@ const paceWindowMs = 10_000
 
 /**
  * An endpoint that goes on failing is not hammered with all that waits for it, but probed: one
- * attempt at a time, the pauses between them being those of the retry schedule, at most a minute.
- * What waits does not use up its attempts meanwhile.
+ * attempt at a time, every few seconds. What waits does not use up its attempts meanwhile.
  */
 export function createLane(
   { store, send, clock, random, log, metrics }: LaneDeps,
@@ -82,9 +81,8 @@ export function createLane(
   const byHand = new Set<Promise<void>>()
   /** Until when the endpoint asked for silence. */
   let pausedUntil = first.endpoint.pausedUntil ?? 0
-  /** While it is probed: when it may be tried again, and how often that was in vain. */
+  /** While it is probed: when it may be tried again. */
   let probeAt = 0
-  let probes = 0
   let lastFailedAt = -Infinity
   let cancelTimer = (): void => undefined
   let isPumping = false
@@ -227,7 +225,7 @@ export function createLane(
         error,
         durationMs,
         detail,
-        nextAttemptAt: after.dueAt,
+        nextAttemptAt: isoTime(after.dueAt),
       },
       'delivery.attempted',
     )
@@ -248,22 +246,19 @@ export function createLane(
     const wasProbed = isProbed()
     takeIn(endpoint)
     if (isDelivered) {
-      probes = 0
       probeAt = 0
     } else {
       // An answer that refuses what was sent is no outage.
       if (result.verdict !== 'refused') lastFailedAt = now
       // What was in flight when that began is no probe.
-      if (isProbe) probes += 1
       if (isProbed() && (isProbe || !wasProbed)) probeAt = now + probePauseMs()
     }
   }
 
-  /** At the earliest when a retry of the first delivery could come, so that none waits for a probe. */
+  /** No longer than until the first retry of a delivery could come, so that none waits for a probe. */
   function probePauseMs(): number {
-    const { scheduleMs } = policy
-    const stepMs = scheduleMs[Math.min(probes, scheduleMs.length - 1)] ?? 0
-    return Math.min(maxProbeMs, stepMs * (1 - retryJitter))
+    const [firstMs = maxProbeMs] = policy.scheduleMs
+    return Math.min(maxProbeMs, firstMs * (1 - retryJitter))
   }
 
   /** How the endpoint feels after what was just written down. */
@@ -285,7 +280,6 @@ export function createLane(
       target = next
       // Whoever changed something about it has a reason to expect better.
       pausedUntil = next.endpoint.pausedUntil ?? 0
-      probes = 0
       probeAt = 0
       pump()
     },

@@ -32,11 +32,14 @@ const duration = z.codec(z.string(), z.number(), {
 
 /** A deadline that far away has been mistyped, and much further no date could show it. */
 const maxDeadlineMs = 3650 * 86_400_000
-const timeWithZone = z.union([
-  z.iso.datetime({ offset: true }),
-  // Without seconds, as people type it.
-  z.iso.datetime({ offset: true, precision: -1 }),
-])
+const timeWithZone = z.union(
+  [
+    z.iso.datetime({ offset: true }),
+    // Without seconds, as people type it.
+    z.iso.datetime({ offset: true, precision: -1 }),
+  ],
+  { error: 'must be a time with a zone such as 2026-01-31T18:00:00Z' },
+)
 
 const deadline = z.string().transform((text, ctx) => {
   const afterMs = parseDuration(text)
@@ -178,7 +181,11 @@ export const ReplayEndpoint = z
   .strictObject({
     after: seq.optional(),
     since: timeWithZone.transform((text) => Date.parse(text)).optional(),
-    until: z.union([seq, timeWithZone.transform((text) => ({ at: Date.parse(text) }))]).optional(),
+    until: z
+      .union([seq, timeWithZone.transform((text) => ({ at: Date.parse(text) }))], {
+        error: 'must be a seq, such as 1042, or a time with a zone, such as 2026-01-31T18:00:00Z',
+      })
+      .optional(),
     types: z.array(z.string().min(1).max(200)).max(100).default([]),
   })
   .check((ctx) => {
@@ -192,7 +199,12 @@ export const ReplayEndpoint = z
     })
   })
 
-const id = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
+const idHint = 'must be the number of a delivery, such as 42'
+const id = z.coerce
+  .number({ error: idHint })
+  .int(idHint)
+  .min(1, idHint)
+  .max(Number.MAX_SAFE_INTEGER, idHint)
 
 /** Query of `GET /v1/deliveries`. */
 export const ListDeliveries = z.strictObject({

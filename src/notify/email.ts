@@ -11,7 +11,7 @@ const maxSubject = 150
 export const email: Format = {
   isMessage: true,
   // Mail servers count how much one sender sends; a person reads no faster either.
-  per10s: 10,
+  per10s: 30,
   request(event, surroundings) {
     const message = messageOf(event, surroundings)
     return {

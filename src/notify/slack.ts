@@ -10,7 +10,7 @@ import { clip } from './words.ts'
 export const slack: Format = {
   isMessage: true,
   // One a second, with short bursts (api.slack.com/docs/rate-limits).
-  per10s: 10,
+  per10s: 30,
   request(event, surroundings) {
     const message = messageOf(event, surroundings)
     return outbound({

@@ -12,7 +12,7 @@ import type { StageList } from './stage-list.ts'
 export const teams: Format = {
   isMessage: true,
   // Connectors took 60 in 30 s; no more is known of workflows (MicrosoftDocs/msteams-docs, connectors-using.md).
-  per10s: 10,
+  per10s: 30,
   request(event, surroundings) {
     const message = messageOf(event, surroundings)
     return outbound(message, [

@@ -21,7 +21,8 @@ export function sender() {
   const carrier: Carrier = {
     http,
     mail: () => Promise.reject(new Error('nothing here goes by mail')),
-    close: () => http.destroy(),
+    close: () => http.close(),
+    destroy: () => http.destroy(),
   }
   return {
     send(

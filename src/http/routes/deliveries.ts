@@ -34,7 +34,7 @@ export function deliveryRoutes(app: FastifyInstance, { store, endpoints }: ApiDe
     parseInput(NoBody, request.body)
     const delivery = await one(request.params)
     if (delivery.state === 'delivered') {
-      const detail = `Delivery ${delivery.id} has been delivered: POST /v1/endpoints/${delivery.endpoint}/replay sends its event again`
+      const detail = `Delivery ${delivery.id} has been delivered: a replay to ${delivery.endpoint} sends its event again`
       throw new HttpProblem(409, 'already_delivered', detail)
     }
     const all = await endpoints.list()

@@ -71,7 +71,7 @@ export function endpointRoutes(
     await checkAddress(spec)
     const endpoint = await endpoints.add(spec)
     if (endpoint === null) {
-      const detail = `There is already an endpoint named ${spec.name}: choose another name, or change it with PATCH`
+      const detail = `There is already an endpoint named ${spec.name}: choose another name, or change that one`
       throw new HttpProblem(409, 'endpoint_exists', detail)
     }
     return reply.code(201).send(await secretAnswer(endpoint))
@@ -79,8 +79,9 @@ export function endpointRoutes(
 
   app.patch('/v1/endpoints/:name', { config: { scope: 'write' } }, async (request) => {
     const { id, spec } = await changeable(request.params)
-    const changed = patched(spec, parseInput(PatchEndpoint, request.body), endpointDefaults)
-    await checkAddress(changed)
+    const patch = parseInput(PatchEndpoint, request.body)
+    const changed = patched(spec, patch, endpointDefaults)
+    if (patch.url !== undefined || patch.settings !== undefined) await checkAddress(changed)
     return answer(await endpoints.change(id, changed))
   })
 
