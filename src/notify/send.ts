@@ -99,21 +99,18 @@ export function createSend({ clock, userAgent, publicUrl, rootOf }: SenderDeps):
   async function attempt(event: LoggedEvent, target: Target, late: Late | null): Promise<Judged> {
     const { format } = target
     const surroundings = { late, publicUrl, rootOf }
-    const plain = () => format.plain?.(event, surroundings)
-    let outbound: Outbound
-    let fault: string
-    try {
-      outbound = format.request(event, surroundings)
-      const result = await carry(outbound, event, target)
+    const rich = rendered(() => format.request(event, surroundings))
+    let { fault } = rich
+    if (rich.outbound !== null) {
+      const result = await carry(rich.outbound, event, target)
       if (result.verdict !== 'refused') return result
       fault = result.detail
-    } catch (error) {
-      fault = `it could not be rendered: ${(error as Error).message}`
+      if (format.plain === undefined) return result
     }
     // What is wrong is on this side: the plainest form gets the news through all the same.
-    const fallback = plain()
-    if (fallback === undefined) return { ...nothing, detail: fault }
-    const result = await carry(fallback, event, target)
+    const plain = rendered(() => format.plain?.(event, surroundings))
+    if (plain.outbound === null) return { ...neverLeft, answer: fault, detail: fault }
+    const result = await carry(plain.outbound, event, target)
     return { ...result, detail: `${result.detail} (as plain text, since ${fault})` }
   }
 
@@ -125,15 +122,25 @@ export function createSend({ clock, userAgent, publicUrl, rootOf }: SenderDeps):
   }
 }
 
-/** An attempt that never left. */
-const nothing: Judged = {
+/** A form of an event, or why there is none: one that cannot be rendered must hold nothing up. */
+function rendered(render: () => Outbound | undefined): {
+  outbound: Outbound | null
+  fault: string
+} {
+  try {
+    return { outbound: render() ?? null, fault: '' }
+  } catch (error) {
+    return { outbound: null, fault: `it could not be rendered: ${(error as Error).message}` }
+  }
+}
+
+/** An attempt that never left: to try again the same way would not help. */
+const neverLeft = {
   verdict: 'refused',
   status: null,
-  error: null,
-  answer: null,
-  detail: '',
+  error: 'status',
   retryAfterMs: null,
-}
+} as const
 
 function signatureHeaders(id: string, body: string, secrets: readonly Secret[], at: number) {
   const timestamp = Math.floor(at / 1000)

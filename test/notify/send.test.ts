@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import type { LoggedEvent } from '../../src/core/event.ts'
 import { Secret } from '../../src/core/secret.ts'
+import type { Format } from '../../src/notify/format.ts'
 import { createSend } from '../../src/notify/send.ts'
 import type { Carrier } from '../../src/notify/send.ts'
 import { webhook } from '../../src/notify/webhook.ts'
@@ -42,12 +43,16 @@ async function ground(listener: RequestListener) {
   }
   return {
     url: `http://127.0.0.1:${port}/hook?key=canary`,
-    attempt: (timeoutMs = 5000, url = `http://127.0.0.1:${port}/hook?key=canary`) =>
+    attempt: (
+      timeoutMs = 5000,
+      url = `http://127.0.0.1:${port}/hook?key=canary`,
+      format: Format = webhook,
+    ) =>
       send(
         event,
         {
           name: 'ops',
-          format: webhook,
+          format,
           url: new Secret(url),
           headers: { 'X-Team': 'gis', 'user-agent': 'not this one' },
           secretsAt: () => [new Secret(secret)],
@@ -153,4 +158,41 @@ test('a receiver that resets the connection, or is not there, is told apart', as
   expect(nobody).toMatchObject({ verdict: 'retry', status: null, error: 'connect' })
   const noName = await at.attempt(5000, 'http://no-such-name.invalid/')
   expect(noName).toMatchObject({ verdict: 'retry', status: null, error: 'dns' })
+})
+
+test('an event that no form can be rendered of is a failed attempt that nothing was sent for', async () => {
+  let requests = 0
+  await using at = await ground((_, response) => {
+    requests += 1
+    response.writeHead(204).end()
+  })
+  const broken = (): never => {
+    throw new Error('no such field')
+  }
+  const fault = 'it could not be rendered: no such field'
+  for (const format of [
+    { ...webhook, request: broken },
+    { ...webhook, request: broken, plain: broken },
+  ]) {
+    expect(await at.attempt(5000, at.url, format)).toMatchObject({
+      ...{ verdict: 'refused', status: null, error: 'status' },
+      ...{ answer: fault, detail: fault },
+    })
+  }
+  expect(requests).toBe(0)
+})
+
+test('what cannot be rendered as it should be goes out plain', async () => {
+  await using at = await ground((_, response) => response.writeHead(204).end())
+  const format: Format = {
+    ...webhook,
+    request: () => {
+      throw new Error('no such field')
+    },
+    plain: (one) => webhook.request(one, { late: null, publicUrl: null, rootOf: () => null }),
+  }
+  expect(await at.attempt(5000, at.url, format)).toMatchObject({
+    ...{ verdict: 'delivered', status: 204, error: null },
+    detail: 'answered 204 (as plain text, since it could not be rendered: no such field)',
+  })
 })
