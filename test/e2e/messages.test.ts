@@ -167,69 +167,76 @@ test('a chat that says no in the text of a 200 has not been told, one that is go
   expect(await at.endpoint('slack')).toMatchObject({ state: 'disabled', pending: 0 })
 })
 
-test('one line adds a Slack endpoint; its outage, its health and its recovery show on the command line', async () => {
-  await using chat = await startBadReceiver()
-  await using at = await deliveryGround({
-    delivery: { retry: Array<string>(100).fill('100ms') },
-  })
-  const env = { JOBWATCH_URL: at.url }
-  async function run(...args: readonly string[]): Promise<string> {
-    const started = new Run(args, env)
-    const { code } = await started.ended
-    expect({ args, code, stderr: started.stderr }).toMatchObject({ args, code: 0 })
-    return started.stdout
-  }
-  const json = async (...args: readonly string[]): Promise<unknown> =>
-    JSON.parse(await run(...args, '--json')) as unknown
+// Some twenty processes, one after the other.
+const ofManyProcesses = { timeout: 90_000 }
 
-  chat.will(ok)
-  const url = `${chat.origin}/services/T0/B0/XYZ`
-  expect(await run('endpoints', 'add', 'ops', '--format', 'slack', '--url', url)).toContain('ops')
-  await run('endpoints', 'test', 'ops')
-  expect(chat.received).toHaveLength(1)
-  const { items } = (await json('endpoints')) as Page<EndpointView>
-  expect(items).toMatchObject([{ name: 'ops', format: 'slack', origin: 'api', state: 'active' }])
-  expect(await run('endpoints')).toMatch(/ops.*slack.*active/)
-  expect(await json('endpoints', 'show', 'ops')).toMatchObject({ name: 'ops', state: 'active' })
+test(
+  'one line adds a Slack endpoint; its outage, its health and its recovery show on the command line',
+  ofManyProcesses,
+  async () => {
+    await using chat = await startBadReceiver()
+    await using at = await deliveryGround({
+      delivery: { retry: Array<string>(100).fill('100ms') },
+    })
+    const env = { JOBWATCH_URL: at.url }
+    async function run(...args: readonly string[]): Promise<string> {
+      const started = new Run(args, env)
+      const { code } = await started.ended
+      expect({ args, code, stderr: started.stderr }).toMatchObject({ args, code: 0 })
+      return started.stdout
+    }
+    const json = async (...args: readonly string[]): Promise<unknown> =>
+      JSON.parse(await run(...args, '--json')) as unknown
 
-  await using follow = new Run(['follow', '--type', 'endpoint.*', '--after', '0'], env)
-  chat.will(503)
-  at.simulator.addScript([failed], { jobid })
-  await run('watch', jobid, '--label', 'nightly backup')
-  await follow.line((line) => line.includes('endpoint.failing') && line.includes('ops'))
-  const query = ['deliveries', '--endpoint', 'ops', '--jobid', jobid]
-  const pending = (await json(...query, '--state', 'pending')) as Page<DeliveryView>
-  expect(pending.items).toMatchObject([{ endpoint: 'ops', type: 'job.failed', jobid }])
-  const [owed] = pending.items
-  expect(owed?.attemptCount).toBeGreaterThanOrEqual(5)
-  expect(await run(...query)).toMatch(/pending/)
-  const id = String(owed?.id)
-  const shown = (await json('deliveries', 'show', id)) as { attempts: readonly AttemptView[] }
-  expect(shown.attempts[0]).toMatchObject({ status: 503, error: 'status' })
-  expect(await run('endpoints', 'show', 'ops')).toMatch(/failing/)
-  await run('deliveries', 'retry', id)
+    chat.will(ok)
+    const url = `${chat.origin}/services/T0/B0/XYZ`
+    expect(await run('endpoints', 'add', 'ops', '--format', 'slack', '--url', url)).toContain('ops')
+    await run('endpoints', 'test', 'ops')
+    expect(chat.received).toHaveLength(1)
+    const { items } = (await json('endpoints')) as Page<EndpointView>
+    expect(items).toMatchObject([{ name: 'ops', format: 'slack', origin: 'api', state: 'active' }])
+    expect(await run('endpoints')).toMatch(/ops.*slack.*active/)
+    expect(await json('endpoints', 'show', 'ops')).toMatchObject({ name: 'ops', state: 'active' })
 
-  chat.will(ok)
-  await follow.line((line) => line.includes('endpoint.recovered') && line.includes('ops'))
-  await at.drained()
-  const seq = String(owed?.seq)
-  expect(await json('deliveries', '--seq', seq, '--state', 'delivered')).toMatchObject({
-    items: [{ id: owed?.id, state: 'delivered' }],
-  })
-  expect(chat.received.at(-1)?.body).toContain('nightly backup')
+    await using follow = new Run(['follow', '--type', 'endpoint.*', '--after', '0'], env)
+    chat.will(503)
+    at.simulator.addScript([failed], { jobid })
+    await run('watch', jobid, '--label', 'nightly backup')
+    await follow.line((line) => line.includes('endpoint.failing') && line.includes('ops'))
+    const query = ['deliveries', '--endpoint', 'ops', '--jobid', jobid]
+    const pending = (await json(...query, '--state', 'pending')) as Page<DeliveryView>
+    expect(pending.items).toMatchObject([{ endpoint: 'ops', type: 'job.failed', jobid }])
+    const [owed] = pending.items
+    expect(owed?.attemptCount).toBeGreaterThanOrEqual(5)
+    expect(await run(...query)).toMatch(/pending/)
+    const id = String(owed?.id)
+    const shown = (await json('deliveries', 'show', id)) as { attempts: readonly AttemptView[] }
+    expect(shown.attempts[0]).toMatchObject({ status: 503, error: 'status' })
+    expect(await run('endpoints', 'show', 'ops')).toMatch(/failing/)
+    await run('deliveries', 'retry', id)
 
-  await run('endpoints', 'disable', 'ops')
-  expect(await run('endpoints', 'show', 'ops')).toMatch(/disabled/)
-  await run('endpoints', 'enable', 'ops')
-  const sent = chat.received.length
-  await run('endpoints', 'replay', 'ops', '--after', '0')
-  await until(() => chat.received.length === sent + 1)
-  const added = await run('endpoints', 'add', 'hook', '--url', chat.url)
-  const [secret = 'none'] = /whsec_\S+/.exec(added) ?? []
-  const rotated = await run('endpoints', 'rotate-secret', 'hook')
-  expect(rotated).toMatch(/whsec_/)
-  expect(rotated).not.toContain(secret)
-  expect(await run('endpoints', 'show', 'hook')).not.toContain('whsec_')
-  await run('endpoints', 'remove', 'hook')
-  expect(((await json('endpoints')) as Page<EndpointView>).items).toHaveLength(1)
-})
+    chat.will(ok)
+    await follow.line((line) => line.includes('endpoint.recovered') && line.includes('ops'))
+    await at.drained()
+    const seq = String(owed?.seq)
+    expect(await json('deliveries', '--seq', seq, '--state', 'delivered')).toMatchObject({
+      items: [{ id: owed?.id, state: 'delivered' }],
+    })
+    expect(chat.received.at(-1)?.body).toContain('nightly backup')
+
+    await run('endpoints', 'disable', 'ops')
+    expect(await run('endpoints', 'show', 'ops')).toMatch(/disabled/)
+    await run('endpoints', 'enable', 'ops')
+    const sent = chat.received.length
+    await run('endpoints', 'replay', 'ops', '--after', '0')
+    await until(() => chat.received.length === sent + 1)
+    const added = await run('endpoints', 'add', 'hook', '--url', chat.url)
+    const [secret = 'none'] = /whsec_\S+/.exec(added) ?? []
+    const rotated = await run('endpoints', 'rotate-secret', 'hook')
+    expect(rotated).toMatch(/whsec_/)
+    expect(rotated).not.toContain(secret)
+    expect(await run('endpoints', 'show', 'hook')).not.toContain('whsec_')
+    await run('endpoints', 'remove', 'hook')
+    expect(((await json('endpoints')) as Page<EndpointView>).items).toHaveLength(1)
+  },
+)
