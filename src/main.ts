@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { createProgram } from './cli/program.ts'
+import { Exit } from './cli/exit.ts'
 import { safe } from './cli/output.ts'
+import { hasReaderGone } from './cli/session.ts'
 import { ClientError, DaemonUnreachable } from './client/errors.ts'
 import { AppError, UsageError } from './core/errors.ts'
 
@@ -21,8 +23,8 @@ process.on('SIGHUP', () => {
   if (process.argv[2] !== 'serve') stop.abort()
 })
 // A reader that goes away (`jobwatch follow | head`) is no failure.
-process.stdout.on('error', ignoreBrokenPipe)
-process.stderr.on('error', ignoreBrokenPipe)
+process.stdout.on('error', ignoreGoneReader)
+process.stderr.on('error', ignoreGoneReader)
 
 const { stdin, stdout, stderr, env } = process
 const program = createProgram({
@@ -32,6 +34,10 @@ const program = createProgram({
   env,
   signal: stop.signal,
   hurry: hurry.signal,
+  onResumed: (listener) => {
+    process.on('SIGCONT', listener)
+    return () => process.off('SIGCONT', listener)
+  },
 })
 try {
   await program.parseAsync(process.argv)
@@ -41,17 +47,18 @@ try {
   if (text !== null) stderr.write(`jobwatch: ${text}\n`)
 }
 
-/** 2: usage or configuration; 5: the daemon cannot be reached; 130: interrupted; 1: anything else. */
+/** 2: usage or configuration; 5: the daemon cannot be reached; 130: interrupted; 1: anything else but what a command says itself. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof UsageError) return 2
+  if (error instanceof Exit) return error.exitCode
   if (error instanceof DaemonUnreachable) return 5
   return stop.signal.aborted ? 130 : 1
 }
 
 /** What to tell the user; null when that has been done, or when it is the user who ended it. */
 function describe(error: unknown): string | null {
-  if (error instanceof CommanderError) return null
+  if (error instanceof CommanderError || error instanceof Exit) return null
   const isOurs =
     error instanceof AppError || error instanceof ClientError || error instanceof DaemonUnreachable
   // Parts of a message may come from outside: line by line nothing in it can steer the terminal.
@@ -60,6 +67,6 @@ function describe(error: unknown): string | null {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
+function ignoreGoneReader(error: NodeJS.ErrnoException): void {
+  if (!hasReaderGone(error)) throw error
 }

@@ -9,6 +9,7 @@ import { addFollowCommand } from './commands/follow.ts'
 import { addJobCommand } from './commands/job.ts'
 import { addJobsCommand } from './commands/jobs.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addWaitCommand } from './commands/wait.ts'
 import { addWatchCommand } from './commands/watch.ts'
 import type { DaemonIo } from './run-app.ts'
 
@@ -28,6 +29,7 @@ export function createProgram(io: DaemonIo): Command {
   addDoctorCommand(program, io)
   addConfigCommand(program, io)
   addWatchCommand(program, io)
+  addWaitCommand(program, io)
   addJobsCommand(program, io)
   addJobCommand(program, io)
   addFollowCommand(program, io)

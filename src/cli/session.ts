@@ -7,12 +7,20 @@ import { JobParams } from '../http/schemas.ts'
 
 /** What a command may touch of the process. */
 export interface CliIo {
-  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean }
+  readonly stdout: NodeJS.WritableStream & {
+    isTTY?: boolean
+    /** The size of the terminal. */
+    readonly columns?: number
+    readonly rows?: number
+    readonly writableLength?: number
+  }
   readonly stderr: NodeJS.WritableStream
   readonly stdin: NodeJS.ReadableStream
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the user or the system wants the command to end. */
   readonly signal: AbortSignal
+  /** Calls back when the process goes on after it was suspended; the answer ends that. */
+  readonly onResumed: (listener: () => void) => () => void
 }
 
 /** The options that every client command has. */
@@ -76,29 +84,26 @@ export function oneOf<T extends string>(option: string, values: readonly T[], te
   throw new UsageError('usage', `${option} must be one of ${values.join(', ')}`)
 }
 
-/** Writes all of `text`; false when the reader has gone, as `head` does when it has enough. */
+/**
+ * Writes all of `text`; false when the reader has gone, as `head` does when it has enough. The
+ * stream's `error` event is for whoever owns it.
+ */
 export function print(stream: NodeJS.WritableStream, text: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) => {
-      if (hasReaderGone(error)) resolve(false)
-      else reject(error)
-    }
-    stream.once('error', fail)
     stream.write(text, (error) => {
-      // The stream emits the error after this: the listener stays to take it.
-      if (error) {
-        fail(error)
-        return
-      }
-      stream.removeListener('error', fail)
-      resolve(true)
+      if (!error) resolve(true)
+      else if (hasReaderGone(error)) resolve(false)
+      else reject(error)
     })
   })
 }
 
-function hasReaderGone({ code }: NodeJS.ErrnoException): boolean {
-  // Windows says EOF for a pipe that was closed.
-  return code === 'EPIPE' || code === 'EOF' || code === 'ERR_STREAM_DESTROYED'
+// Windows says EOF for a pipe that was closed, a terminal that was closed EIO.
+const readerGone = new Set(['EPIPE', 'EOF', 'EIO', 'ERR_STREAM_DESTROYED'])
+
+/** Whether a write failed because nobody reads any more. */
+export function hasReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  return code !== undefined && readerGone.has(code)
 }
 
 /** A line for the person at the terminal, who may have closed it. */

@@ -39,8 +39,13 @@ function renderRow(row: readonly Cell[], widths: readonly number[]): string {
 export function widthOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let width = 0
-  for (const { segment } of segmenter.segment(text)) width += wide.test(segment) ? 2 : 1
+  for (const character of charactersOf(text)) width += wide.test(character) ? 2 : 1
   return width
+}
+
+/** What a reader takes for one character each. */
+export function* charactersOf(text: string): Generator<string> {
+  for (const { segment } of segmenter.segment(text)) yield segment
 }
 
 /** The text in at most `columns` columns; what was cut off shows as an ellipsis. */
@@ -48,10 +53,10 @@ export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text
   let kept = ''
   let width = 0
-  for (const { segment } of segmenter.segment(text)) {
-    width += widthOf(segment)
+  for (const character of charactersOf(text)) {
+    width += widthOf(character)
     if (width > columns - 1) break
-    kept += segment
+    kept += character
   }
   return `${kept.trimEnd()}…`
 }

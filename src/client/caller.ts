@@ -21,6 +21,8 @@ export interface Call {
 export interface Answer {
   readonly status: number
   readonly text: string
+  /** `X-Jobwatch-Cursor`: following from there misses and repeats nothing of what was read. */
+  readonly cursor: string | null
 }
 
 export type ObjectAnswer = Readonly<Record<string, unknown>>
@@ -31,7 +33,7 @@ export interface Caller {
   readonly call: (method: string, path: string, call?: Call) => Promise<Answer>
   /** The answer as an object that has what its callers rely on. */
   readonly parse: <T>(
-    answer: Answer,
+    answer: Pick<Answer, 'status' | 'text'>,
     isExpected: (value: ObjectAnswer) => value is ObjectAnswer & T,
   ) => T
 }
@@ -57,7 +59,11 @@ export function createCaller(options: ClientOptions): Caller {
           signal: deadline.signal,
         })
         if (!response.ok) throw await readRefusal(connection.server, response)
-        return { status: response.status, text: await readText(response, maxAnswerBytes) }
+        return {
+          status: response.status,
+          text: await readText(response, maxAnswerBytes),
+          cursor: response.headers.get('x-jobwatch-cursor'),
+        }
       } catch (error) {
         if (error instanceof ClientError) throw error
         signal?.throwIfAborted()

@@ -1,11 +1,25 @@
-import type { EventList, JobAnswer, JobList, RegisterJobInput } from '../http/schemas.ts'
+import type {
+  EventList,
+  JobAnswer,
+  JobInEvent,
+  JobList,
+  RegisterJobInput,
+} from '../http/schemas.ts'
 import { createCaller, pathSegment } from './caller.ts'
 import type { ClientOptions, ObjectAnswer } from './caller.ts'
-import type { Query } from './connection.ts'
+import { startDeadline } from './deadline.ts'
 import { deliveryCalls } from './deliveries.ts'
 import type { DeliveryCalls } from './deliveries.ts'
 import { endpointCalls } from './endpoints.ts'
 import type { EndpointCalls } from './endpoints.ts'
+import { ClientError, WaitTimeout } from './errors.ts'
+import { filterQuery } from './filters.ts'
+import type { EventFilters } from './filters.ts'
+import { follow } from './follow.ts'
+import type { FollowQuery } from './follow.ts'
+import type { FollowItem } from './position.ts'
+import { endingOf, waitForJobs } from './wait.ts'
+import type { Ending, JobNews } from './wait.ts'
 
 /** Which upstream is meant when two share a job id. */
 export interface AtUpstream {
@@ -21,45 +35,62 @@ export interface JobQuery extends AtUpstream {
   readonly cursor?: string | undefined
 }
 
-/** Which events are wanted; an empty or absent list lets everything through. */
-export interface EventFilters {
-  /** Globs over the type. */
-  readonly types?: readonly string[] | undefined
-  readonly jobids?: readonly string[] | undefined
-  readonly upstreams?: readonly string[] | undefined
-  readonly tags?: readonly string[] | undefined
-}
-
 export interface EventQuery extends EventFilters {
   /** A seq or an event's id; what comes after it is answered. */
   readonly after?: string | number | undefined
   readonly limit?: number | undefined
 }
 
+/** How the feed is followed while jobs are waited for. */
+export type Following = Pick<FollowQuery, 'signal' | 'onState' | 'giveUpAfterMs'>
+
+export interface WaitOptions extends AtUpstream, Following {
+  /** Rejects with `WaitTimeout` after so long; without it there is no limit. */
+  readonly timeoutMs?: number | undefined
+  /** Called with how the job is found, then with each event. */
+  readonly onNews?: ((news: JobNews) => void) | undefined
+}
+
+/** How a job came out, and the job. */
+export interface Waited {
+  readonly ending: Ending
+  readonly job: JobInEvent
+}
+
 /** The HTTP API of a daemon. Methods reject with `ClientError` or `DaemonUnreachable`. */
 export interface Client extends EndpointCalls, DeliveryCalls {
   /** `began` is true when this call began the watching. */
   registerJob(input: RegisterJobInput): Promise<{ job: JobAnswer; began: boolean }>
-  /** One page. */
-  listJobs(query?: JobQuery): Promise<JobList>
+  /** One page; following from `feedCursor` misses and repeats nothing of it. */
+  listJobs(query?: JobQuery): Promise<JobList & { readonly feedCursor: string | null }>
   getJob(jobid: string, which?: AtUpstream): Promise<JobAnswer>
   stopJob(jobid: string, which?: AtUpstream): Promise<void>
   /** The upstream's own document, verbatim. */
   getDocument(jobid: string, which?: AtUpstream): Promise<string>
   listEvents(query?: EventQuery): Promise<EventList>
+  /** Each event once and in order, over as many connections as it takes; see `follow`. */
+  follow(query?: FollowQuery): AsyncGenerator<FollowItem, void, undefined>
+  /** Registers jobs and follows them until each has come out; see `waitForJobs`. */
+  waitForJobs(
+    jobs: readonly RegisterJobInput[],
+    following?: Following,
+  ): AsyncGenerator<JobNews, void, undefined>
+  /** Registers a job if need be, and resolves when it has come out. */
+  waitFor(jobid: string, options?: WaitOptions): Promise<Waited>
 }
 
 export function createClient(options: ClientOptions): Client {
   const caller = createCaller(options)
   const { call, parse } = caller
 
-  return {
+  const client: Client = {
     async registerJob(input) {
       const answer = await call('POST', '/v1/jobs', { body: input })
       return { job: parse(answer, isJob), began: answer.status === 201 }
     },
     async listJobs(query = {}) {
-      return parse(await call('GET', '/v1/jobs', { query: { ...query } }), isJobList)
+      const answer = await call('GET', '/v1/jobs', { query: { ...query } })
+      return { ...parse(answer, isJobList), feedCursor: answer.cursor }
     },
     async getJob(jobid, { upstream } = {}) {
       return parse(await call('GET', jobPath(jobid), { query: { upstream } }), isJob)
@@ -74,9 +105,56 @@ export function createClient(options: ClientOptions): Client {
       const query = { after, limit, ...filterQuery(filters) }
       return parse(await call('GET', '/v1/events', { query }), isEventList)
     },
+    follow: (query) => follow({ ...options, ...query }),
+    waitForJobs: (jobs, following) =>
+      waitForJobs(
+        {
+          registerJob: (input) => client.registerJob(input),
+          readHead: async () => {
+            const { feedCursor } = await client.listJobs({ limit: 1 })
+            if (feedCursor !== null) return feedCursor
+            const detail = 'X-Jobwatch-Cursor is missing in the answer: does a proxy take it out?'
+            throw new ClientError('unexpected_answer', detail)
+          },
+          follow: (from) => client.follow({ ...from, ...following }),
+        },
+        jobs,
+      ),
+    waitFor: (jobid, wait) => waitFor(options, jobid, wait),
     ...endpointCalls(caller),
     ...deliveryCalls(caller),
   }
+  return client
+}
+
+async function waitFor(
+  options: ClientOptions,
+  jobid: string,
+  { upstream, timeoutMs, onNews, signal = options.signal, ...following }: WaitOptions = {},
+): Promise<Waited> {
+  const deadline = startDeadline(signal)
+  if (timeoutMs !== undefined) deadline.restart(timeoutMs)
+  const client = createClient({ ...options, signal: deadline.signal })
+  const input = { jobid, ...(upstream !== undefined && { upstream }) }
+  let last: JobInEvent | null = null
+  try {
+    for await (const news of client.waitForJobs([input], {
+      ...following,
+      signal: deadline.signal,
+    })) {
+      last = news.job
+      onNews?.(news)
+    }
+  } catch (error) {
+    if (!deadline.isOver()) throw error
+  } finally {
+    deadline.end()
+  }
+  const ending = last && endingOf(last)
+  if (last !== null && ending !== null) return { ending, job: last }
+  if (deadline.isOver()) throw new WaitTimeout(jobid, last)
+  signal?.throwIfAborted()
+  throw new ClientError('unexpected_answer', `the feed ended before job ${jobid} did`)
 }
 
 function isJob(value: ObjectAnswer): value is ObjectAnswer & JobAnswer {
@@ -89,11 +167,6 @@ function isJobList(value: ObjectAnswer): value is ObjectAnswer & JobList {
 
 function isEventList(value: ObjectAnswer): value is ObjectAnswer & EventList {
   return Array.isArray(value['items'])
-}
-
-/** Event filters as the API names them. */
-export function filterQuery({ types, jobids, upstreams, tags }: EventFilters): Query {
-  return { type: types, jobid: jobids, upstream: upstreams, tag: tags }
 }
 
 function jobPath(jobid: string): string {

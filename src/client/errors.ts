@@ -1,4 +1,4 @@
-import type { ProblemAnswer } from '../http/schemas.ts'
+import type { JobInEvent, ProblemAnswer } from '../http/schemas.ts'
 
 export interface ClientErrorOptions extends ErrorOptions {
   /** The HTTP status, when there was an answer. */
@@ -38,6 +38,19 @@ export class DaemonUnreachable extends Error {
       { cause },
     )
     this.server = server
+  }
+}
+
+/** A job did not come out within the time that was given. */
+export class WaitTimeout extends Error {
+  override readonly name = 'WaitTimeout'
+  readonly code = 'wait_timeout'
+  /** The job as it was last; null when not even that could be found out. */
+  readonly job: JobInEvent | null
+
+  constructor(jobid: string, job: JobInEvent | null) {
+    super(`job ${jobid} did not come out in time`)
+    this.job = job
   }
 }
 

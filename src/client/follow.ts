@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
-import { filterQuery } from './client.ts'
-import type { EventFilters } from './client.ts'
 import { openConnection, readRefusal } from './connection.ts'
 import type { Connection, ConnectionOptions } from './connection.ts'
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import { ClientError, DaemonUnreachable, reasonOf } from './errors.ts'
+import { filterQuery } from './filters.ts'
+import type { EventFilters } from './filters.ts'
 import { readFrame } from './position.ts'
 import type { FollowItem, Frame, Position } from './position.ts'
 import { parseRetryAfter, reconnectDelayMs } from './reconnect.ts'
 
-export interface FollowOptions extends ConnectionOptions, EventFilters {
+export interface FollowOptions extends ConnectionOptions, FollowQuery {}
+
+/** What to follow, and how. */
+export interface FollowQuery extends EventFilters {
   /** A seq or an event's id to go on from; without it the feed is live only. */
   readonly after?: string | number | undefined
   /** Ends the generator, which then returns. */
@@ -21,6 +24,8 @@ export interface FollowOptions extends ConnectionOptions, EventFilters {
   readonly reconnectMs?: number | undefined
   /** A connection without a frame for so long is dead; the server sends one every 15 s. */
   readonly silenceMs?: number | undefined
+  /** Throws `DaemonUnreachable` after so long without a frame; otherwise there is no end to trying. */
+  readonly giveUpAfterMs?: number | undefined
 }
 
 export type FollowState =
@@ -35,6 +40,8 @@ interface Reader {
   baseMs: number
   failures: number
   hasConnected: boolean
+  /** When the last connection that brought a frame was lost; null while there is one. */
+  lostAt: number | null
 }
 
 /** Why a connection ended that is to be followed by another one. */
@@ -48,26 +55,41 @@ const maxFrameChars = 4_194_304
 
 /**
  * Follows the feed: each event once and in order, over as many connections as it takes. Ends only
- * when `signal` aborts; throws `ClientError` when the daemon refuses for good.
+ * when `signal` aborts; throws `ClientError` when the daemon refuses for good, `DaemonUnreachable`
+ * when it has been away for `giveUpAfterMs`.
  */
 export async function* follow(options: FollowOptions): AsyncGenerator<FollowItem, void, undefined> {
-  const { after, signal, onState, reconnectMs = 1000 } = options
+  const { after, signal, onState, reconnectMs = 1000, giveUpAfterMs = Infinity } = options
   const reader: Reader = {
     connection: openConnection(options),
     position: after === undefined ? { kind: 'now' } : { kind: 'asked', after: String(after) },
     baseMs: reconnectMs,
     failures: 0,
     hasConnected: false,
+    lostAt: null,
   }
   while (!signal?.aborted) {
     const { reason, retryAfterMs } = yield* readConnection(reader, options)
     if (signal?.aborted) return
     reader.failures += 1
     const { failures, baseMs } = reader
-    const retryInMs = reconnectDelayMs({ failures, baseMs, retryAfterMs, random: Math.random })
+    const delayMs = reconnectDelayMs({ failures, baseMs, retryAfterMs, random: Math.random })
+    const patienceMs = patienceLeftMs(reader, giveUpAfterMs)
+    if (patienceMs <= 0) {
+      const awayFor = `away for ${Math.round(giveUpAfterMs / 1000)} s`
+      throw new DaemonUnreachable(reader.connection.server, awayFor)
+    }
+    const retryInMs = Math.min(delayMs, patienceMs)
     onState?.({ state: 'lost', reason, retryInMs })
     await pause(retryInMs, signal)
   }
+}
+
+/** How much longer to look for the daemon; the time runs from the first connection that failed. */
+function patienceLeftMs(reader: Reader, giveUpAfterMs: number): number {
+  const now = performance.now()
+  reader.lostAt ??= now
+  return reader.lostAt + giveUpAfterMs - now
 }
 
 /** Yields what one connection brings, and returns why it ended. */
@@ -98,6 +120,7 @@ async function* readConnection(
         isOpen = true
         reader.hasConnected = true
         reader.failures = 0
+        reader.lostAt = null
         options.onState?.({ state: 'open' })
       }
       const { position, item } = readFrame(reader.position, frame)

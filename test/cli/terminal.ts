@@ -31,6 +31,7 @@ export function openTerminal({ isTTY = false, env = {}, stdin }: TerminalOptions
     stdin: input,
     env,
     signal: stop.signal,
+    onResumed: () => () => undefined,
     stop,
     out: () => stdout.text,
     err: () => stderr.text,
@@ -63,11 +64,12 @@ class Screen extends Writable {
 
 /** A stdout that fails every write with this code. */
 export function aBrokenPipe(code = 'EPIPE'): Writable {
-  return new Writable({
+  const pipe = new Writable({
     write: (_chunk, _encoding, done) => {
       done(Object.assign(new Error(`write ${code}`), { code }))
     },
   })
+  return pipe.on('error', () => undefined)
 }
 
 /** Runs a command line as the program would, which maps what it throws to exit codes. */

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import { follow } from '../../client/follow.ts'
-import type { FollowState } from '../../client/follow.ts'
-import type { FollowItem } from '../../client/position.ts'
 import { UsageError } from '../../core/errors.ts'
+import { connectionNotices, gapWords } from '../connection-notices.ts'
 import { eventLine } from '../event-view.ts'
-import { safe, styleFor } from '../output.ts'
+import { styleFor } from '../output.ts'
 import { addServerOptions, collect, notice, print, requireJobid, serverFrom } from '../session.ts'
 import type { CliIo, ServerOptions } from '../session.ts'
 
@@ -36,7 +35,7 @@ export function addFollowCommand(program: Command, io: CliIo): void {
       upstreams: options.upstream,
       tags: options.tag,
       signal: io.signal,
-      onState: stateNotices(io),
+      onState: connectionNotices((words) => notice(io, words)),
     })
     const style = styleFor(io)
     for await (const item of items) {
@@ -48,25 +47,6 @@ export function addFollowCommand(program: Command, io: CliIo): void {
       if (!(await print(io.stdout, line))) return
     }
   })
-}
-
-/** Says once that the feed was lost and why, and once that it is back. */
-function stateNotices(io: CliIo): (state: FollowState) => void {
-  let lostFor: string | null = null
-  return (now) => {
-    if (now.state === 'open') {
-      if (lostFor !== null) notice(io, 'connected')
-      lostFor = null
-    } else if (now.reason !== lostFor) {
-      lostFor = now.reason
-      notice(io, `not connected, trying again: ${safe(now.reason)}`)
-    }
-  }
-}
-
-function gapWords({ asked, oldest, newest }: Extract<FollowItem, { kind: 'gap' }>): string {
-  const kept = oldest === null ? 'none is kept' : `kept are ${oldest} to ${newest}`
-  return `gap: events after ${safe(asked)} are no longer there, or that is no event of this log; ${kept}`
 }
 
 function collectJobid(value: string, values?: readonly string[]): readonly string[] {

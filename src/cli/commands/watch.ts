@@ -1,11 +1,9 @@
 import type { Command } from 'commander'
-import { UsageError } from '../../core/errors.ts'
 import type { RegisterJobInput } from '../../http/schemas.ts'
+import { jobFrom } from '../job-argument.ts'
 import { jsonText, safe } from '../output.ts'
-import { addServerOptions, collect, isJobid, openClient, print } from '../session.ts'
+import { addServerOptions, collect, openClient, print } from '../session.ts'
 import type { CliIo, ServerOptions } from '../session.ts'
-import { readStdin } from '../stdin.ts'
-import { parseSubmitAnswer, withoutQuery } from '../submit-answer.ts'
 
 interface WatchOptions extends ServerOptions {
   readonly upstream?: string
@@ -36,13 +34,6 @@ export function addWatchCommand(program: Command, io: CliIo): void {
     const line = `${verb} ${safe(jobid)} at ${safe(upstream)}\n`
     await print(io.stdout, options.json ? jsonText(registered.job) : line)
   })
-}
-
-async function jobFrom(job: string, io: CliIo): Promise<RegisterJobInput> {
-  if (job === '-') return parseSubmitAnswer(await readStdin(io, 'submit answer'))
-  if (/^https?:\/\//i.test(job)) return { url: withoutQuery(job) }
-  if (isJobid(job)) return { jobid: job }
-  throw new UsageError('usage', `"${safe(job)}" is neither a job id nor the http(s) URL of a job`)
 }
 
 function settingsFrom({

@@ -1,0 +1,195 @@
+import { endingOf } from '../client/wait.ts'
+import { faceOf, statusWords } from '../core/face.ts'
+import type { FaceColour } from '../core/face.ts'
+import type { JobInEvent } from '../http/schemas.ts'
+import type { Row } from './live-region.ts'
+import { elapsed, paint, safe } from './output.ts'
+import type { Style } from './output.ts'
+import { cut, widthOf } from './table.ts'
+
+/** A job, and when (epoch ms, by the clock of this machine) it was so. */
+export interface Progress {
+  readonly job: JobInEvent
+  readonly at: number
+}
+
+export interface Frame {
+  readonly now: number
+  readonly style: Style
+  /** Columns that a row may take. */
+  readonly columns: number
+  /** Rows that there may be. */
+  readonly rows: number
+}
+
+const columnNames = ['title', 'bar', 'count', 'doing', 'elapsed', 'estimate'] as const
+type Column = (typeof columnNames)[number]
+type Cells = Readonly<Record<Column, string>>
+type Widths = Record<Column, number>
+
+const gap = '  '
+const most: Readonly<Partial<Widths>> = { title: 40, doing: 32 }
+const barWidth = 20
+
+/** What gives way to a narrow terminal, in this order: to so many columns, or all of it. */
+const savings: readonly (readonly [Column, least: number])[] = [
+  ['doing', 14],
+  ['title', 20],
+  ['bar', 8],
+  ['estimate', 0],
+  ['bar', 0],
+  ['doing', 0],
+  ['title', 6],
+  ['elapsed', 0],
+  ['count', 0],
+]
+/** Cut in two they would say something else. */
+const indivisible: ReadonlySet<Column> = new Set(['estimate', 'elapsed', 'count'])
+
+/** One row per job, those still running first; what does not fit is counted. */
+export function progressRows(jobs: readonly Progress[], frame: Frame): Row[] {
+  const [running, over] = partition(jobs, ({ job }) => endingOf(job) === null)
+  const ordered = [...running, ...over]
+  if (ordered.length <= frame.rows) return rowsOf(ordered, frame)
+  const shown = ordered.slice(0, Math.max(frame.rows - 1, 0))
+  return [...rowsOf(shown, frame), plainRow(`and ${ordered.length - shown.length} more`, frame)]
+}
+
+/** One row per job in the given order, with the reason of what failed below it. */
+export function closingRows(jobs: readonly Progress[], frame: Frame): Row[] {
+  const rows = rowsOf(jobs, frame)
+  return rows.flatMap((row, index) => {
+    const job = jobs[index]?.job
+    if (!job?.reason || endingOf(job) === 'succeeded') return [row]
+    const indent = frame.style.emoji ? '   ' : '  '
+    return [row, plainRow(indent + safe(job.reason), frame, 'red')]
+  })
+}
+
+/** A line of words. */
+export function plainRow(words: string, { columns, style }: Frame, colour?: FaceColour): Row {
+  const plain = cut(words, columns)
+  return { plain, text: colour === undefined ? plain : paint(style, colour)(plain) }
+}
+
+function rowsOf(jobs: readonly Progress[], frame: Frame): Row[] {
+  const all = jobs.map((progress) => ({ job: progress.job, cells: cellsOf(progress, frame) }))
+  const widths = fit(
+    all.map(({ cells }) => cells),
+    frame.columns - (frame.style.emoji ? markWidth : 0),
+  )
+  return all.map(({ job, cells }) => rowOf(job, cells, { widths, frame }))
+}
+
+const markWidth = 3
+
+function cellsOf({ job, at }: Progress, { now }: Frame): Cells {
+  const { done, total } = job.progress
+  const isOver = endingOf(job) !== null
+  const passedMs = job.durationMs === null ? null : job.durationMs + (isOver ? 0 : now - at)
+  return {
+    title: safe(job.title),
+    bar: total === 0 ? '' : bar(done / total, barWidth),
+    count: total === 0 ? '' : `${done}/${total}`,
+    doing: safe(isOver ? stateWords(job) : (runningStage(job) ?? stateWords(job))),
+    elapsed: elapsed(passedMs),
+    estimate: isOver ? '' : estimate(passedMs, job.typicalDurationMs),
+  }
+}
+
+function bar(part: number, width: number): string {
+  const filled = Math.min(Math.floor(part * width), width)
+  return '█'.repeat(filled) + '░'.repeat(width - filled)
+}
+
+function stateWords(job: JobInEvent): string {
+  if (job.state === 'lost') return 'lost: the upstream no longer knows it'
+  if (job.state === 'stopped' && job.outcome === null) return 'no longer watched'
+  return statusWords(job)
+}
+
+function runningStage({ stages }: JobInEvent): string | null {
+  const running = stages.filter(({ state }) => state === 'running')
+  const [first, ...others] = running
+  if (first === undefined) return null
+  return others.length === 0 ? first.name : `${first.name} and ${others.length} more`
+}
+
+function estimate(passedMs: number | null, typicalMs: number | null): string {
+  if (passedMs === null || typicalMs === null) return ''
+  const leftMs = typicalMs - passedMs
+  if (leftMs <= 0) return `usually ${elapsed(typicalMs)}`
+  return `about ${roughly(leftMs)} left`
+}
+
+/** A time that nobody should take to the second. */
+function roughly(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds <= 90) return `${Math.ceil(seconds / 10) * 10}s`
+  const minutes = Math.ceil(seconds / 60)
+  if (minutes < 60) return `${minutes}m`
+  return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`
+}
+
+/** How wide each column is, so that all together fit. */
+function fit(all: readonly Cells[], columns: number): Widths {
+  const widths = Object.fromEntries(
+    columnNames.map((name) => {
+      const widest = Math.max(0, ...all.map((cells) => widthOf(cells[name])))
+      return [name, Math.min(widest, most[name] ?? widest)]
+    }),
+  ) as Widths
+  for (const [name, least] of savings) {
+    const excess = totalOf(widths) - columns
+    if (excess <= 0) break
+    if (indivisible.has(name)) widths[name] = 0
+    else if (widths[name] > least) widths[name] = Math.max(widths[name] - excess, least)
+  }
+  widths.title = Math.max(widths.title - Math.max(totalOf(widths) - columns, 0), 1)
+  return widths
+}
+
+function totalOf(widths: Widths): number {
+  const present = columnNames.filter((name) => widths[name] > 0)
+  const sum = present.reduce((total, name) => total + widths[name], 0)
+  return sum + gap.length * Math.max(present.length - 1, 0)
+}
+
+function rowOf(
+  job: JobInEvent,
+  cells: Cells,
+  { widths, frame: { style } }: { widths: Widths; frame: Frame },
+): Row {
+  const face = faceOf(job)
+  const inColour = paint(style, face.colour)
+  const { done, total } = job.progress
+  const parts = columnNames
+    .filter((name) => widths[name] > 0)
+    .map((name) => {
+      const width = widths[name]
+      const whole = name === 'bar' && total > 0 ? bar(done / total, width) : cells[name]
+      const plain = pad(cut(whole, width), width, name === 'elapsed' || name === 'count')
+      const isPainted = name === 'bar' || name === 'doing'
+      return { plain, text: isPainted ? inColour(plain) : plain }
+    })
+  // Emoji are two columns wide in most terminals, and one in some: only what follows moves then.
+  const mark = style.emoji ? `${face.emoji} ` : ''
+  return {
+    plain: (mark + parts.map(({ plain }) => plain).join(gap)).trimEnd(),
+    text:
+      mark +
+      parts
+        .map(({ text }) => text)
+        .join(gap)
+        .trimEnd(),
+  }
+}
+
+function pad(text: string, width: number, isRight: boolean): string {
+  const padding = ' '.repeat(Math.max(width - widthOf(text), 0))
+  return isRight ? padding + text : text + padding
+}
+
+function partition<T>(items: readonly T[], fits: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(fits), items.filter((item) => !fits(item))]
+}
