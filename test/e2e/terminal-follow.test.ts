@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { callApi } from '../helpers/app.ts'
 import { until } from './ground.ts'
 import {
   dangerIn,
@@ -73,14 +72,10 @@ describe.skipIf(!hasShells)('follow in a terminal', () => {
     at.job('a')
     await at.watch('a')
     await terminal.shows('#1 ')
-    const readers = async () =>
-      /^jobwatch_\w*(?:sse|feed)\w*clients\S* (\d+)/m.exec(
-        (await callApi(`${at.url}/metrics`, {})).text,
-      )?.[1]
-    expect(await readers()).toBe('1')
+    await at.read(1)
     terminal.close()
     await terminal.ended
-    await until(async () => (await readers()) === '0')
+    await at.read(0)
   })
 
   test('closing the terminal does not end a daemon that was started from it', async () => {

@@ -14,15 +14,27 @@ import { hasBash, hasPseudoTerminal, PseudoTerminal } from '../helpers/pseudo-te
 import type { TerminalOptions } from '../helpers/pseudo-terminal.ts'
 import { running, until } from './ground.ts'
 
-/** What the tests of terminals and shells need. */
+/** What the tests of shells in terminals need. */
 export const hasShells = hasPseudoTerminal && hasBash
+export { hasBash, hasPseudoTerminal }
 
 /** Tests of many processes, some of which pause before they come back. */
 export const story = { timeout: 90_000 }
 
+interface TerminalGroundSettings {
+  /** Settings of the one upstream. */
+  readonly upstream?: object
+  readonly [key: string]: unknown
+}
+
 /** A daemon in this process before a simulated Enterprise whose jobs move when the test says so. */
-export async function terminalGround(config: object = {}) {
-  const app = await startApp({ config: () => config })
+export async function terminalGround({ upstream = {}, ...config }: TerminalGroundSettings = {}) {
+  const app = await startApp({
+    config: (simulator) => ({
+      upstreams: [{ ...anUpstream('prod', simulator), ...upstream }],
+      ...config,
+    }),
+  })
   return {
     simulator: app.simulator,
     folder: app.folder,
@@ -102,6 +114,13 @@ export function callsOf(url: string) {
       await until(async () => {
         const { json } = await callApi(`${url}/v1/jobs/${jobid}`, {})
         return (json as { readonly polledAt: string | null }).polledAt !== null
+      })
+    },
+    /** Resolves when so many read the feed. */
+    async read(readers: number): Promise<void> {
+      await until(async () => {
+        const { text } = await callApi(`${url}/metrics`, {})
+        return text.includes(`\njobwatch_sse_clients ${readers}\n`)
       })
     },
     async unwatch(jobid: string): Promise<void> {
@@ -225,7 +244,7 @@ export function scriptedJob(simulator: Simulator, jobid: string, fields: object)
 /** The seqs of printed lines, in their order. */
 export function seqsOf(stdout: string): number[] {
   return linesOf(stdout).map((line) => {
-    const seq = /"seq":(\d+)/.exec(line)?.[1] ?? / #(\d+) /.exec(line)?.[1]
+    const seq = (/"seq":(\d+)/.exec(line) ?? / #(\d+) /.exec(line))?.[1]
     if (seq === undefined) throw new Error(`no event: ${line}`)
     return Number(seq)
   })
@@ -246,8 +265,8 @@ export async function deadUrl(): Promise<string> {
 }
 
 /** What must not reach a terminal as it is: escapes and controls, and what reorders text. */
-// eslint-disable-next-line no-control-regex -- controls are what is looked for
 export const controls =
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
   /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 
 /** Escape sequences that draw: colours, cursor movement, erasing, and the modes that go with it. */
