@@ -31,7 +31,7 @@ const gap = '  '
 const most: Readonly<Partial<Widths>> = { title: 40, doing: 32 }
 const barWidth = 20
 
-/** What gives way to a narrow terminal, in this order: to so many columns, or all of it. */
+/** What gives way to a narrow terminal, in this order: down to so many columns, or as a whole. */
 const savings: readonly (readonly [Column, least: number])[] = [
   ['doing', 14],
   ['title', 20],
@@ -42,9 +42,8 @@ const savings: readonly (readonly [Column, least: number])[] = [
   ['title', 6],
   ['elapsed', 0],
   ['count', 0],
+  ['title', 1],
 ]
-/** Cut in two they would say something else. */
-const indivisible: ReadonlySet<Column> = new Set(['estimate', 'elapsed', 'count'])
 
 /** One row per job, those still running first; what does not fit is counted. */
 export function progressRows(jobs: readonly Progress[], frame: Frame): Row[] {
@@ -125,7 +124,7 @@ function estimate(passedMs: number | null, typicalMs: number | null): string {
 /** A time that nobody should take to the second. */
 function roughly(ms: number): string {
   const seconds = Math.ceil(ms / 1000)
-  if (seconds <= 90) return `${Math.ceil(seconds / 10) * 10}s`
+  if (seconds <= 50) return `${Math.ceil(seconds / 10) * 10}s`
   const minutes = Math.ceil(seconds / 60)
   if (minutes < 60) return `${minutes}m`
   return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`
@@ -142,10 +141,9 @@ function fit(all: readonly Cells[], columns: number): Widths {
   for (const [name, least] of savings) {
     const excess = totalOf(widths) - columns
     if (excess <= 0) break
-    if (indivisible.has(name)) widths[name] = 0
+    if (least === 0) widths[name] = 0
     else if (widths[name] > least) widths[name] = Math.max(widths[name] - excess, least)
   }
-  widths.title = Math.max(widths.title - Math.max(totalOf(widths) - columns, 0), 1)
   return widths
 }
 

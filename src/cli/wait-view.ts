@@ -1,6 +1,6 @@
 import type { FollowState } from '../client/follow.ts'
-import { endingOf, jobKey } from '../client/wait.ts'
-import type { JobNews } from '../client/wait.ts'
+import { jobKey } from '../client/wait.ts'
+import type { Ending, JobNews } from '../client/wait.ts'
 import { statusWords } from '../core/face.ts'
 import type { JobInEvent } from '../http/schemas.ts'
 import { connectionNotices, lostWords } from './connection-notices.ts'
@@ -47,10 +47,10 @@ export function linesView(io: CliIo): WaitView {
   }
 
   return {
-    async news({ job, event }) {
+    async news({ job, ending, event }) {
       // When the reader has gone, the exit code still tells.
       if (event !== null) await print(io.stdout, eventLine(event, style))
-      tell(job, endingOf(job) === null ? `waiting for ${nameOf(job)}` : endWords(job))
+      tell(job, ending === null ? `waiting for ${nameOf(job)}` : endWords(job, ending))
     },
     connection: connectionNotices((words) => notice(io, words)),
     result: () => Promise.resolve(),
@@ -62,13 +62,20 @@ function nameOf({ title, jobid }: JobInEvent): string {
   return title === jobid ? safe(jobid) : `${safe(title)} (${safe(jobid)})`
 }
 
-function endWords(job: JobInEvent): string {
-  const took = job.durationMs === null ? '' : ` after ${elapsed(job.durationMs)}`
-  const why = job.reason === null ? '' : `: ${safe(job.reason)}`
-  const ending = endingOf(job)
-  if (ending === 'lost') return `${nameOf(job)} is lost: the upstream no longer knows it`
-  if (ending === 'unwatched') return `${nameOf(job)} is no longer watched`
-  return `${nameOf(job)}: ${safe(statusWords(job))}${took}${why}`
+function endWords(job: JobInEvent, ending: Ending): string {
+  switch (ending) {
+    case 'lost':
+      return `${nameOf(job)} is lost: the upstream no longer knows it`
+    case 'unwatched':
+      return `${nameOf(job)} is no longer watched`
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled': {
+      const took = job.durationMs === null ? '' : ` after ${elapsed(job.durationMs)}`
+      const why = job.reason === null ? '' : `: ${safe(job.reason)}`
+      return `${nameOf(job)}: ${safe(statusWords(job))}${took}${why}`
+    }
+  }
 }
 
 const repaintMs = 1000

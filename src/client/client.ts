@@ -18,7 +18,7 @@ import type { EventFilters } from './filters.ts'
 import { follow } from './follow.ts'
 import type { FollowQuery } from './follow.ts'
 import type { FollowItem } from './position.ts'
-import { endingOf, waitForJobs } from './wait.ts'
+import { waitForJobs } from './wait.ts'
 import type { Ending, JobNews } from './wait.ts'
 
 /** Which upstream is meant when two share a job id. */
@@ -136,13 +136,13 @@ async function waitFor(
   if (timeoutMs !== undefined) deadline.restart(timeoutMs)
   const client = createClient({ ...options, signal: deadline.signal })
   const input = { jobid, ...(upstream !== undefined && { upstream }) }
-  let last: JobInEvent | null = null
+  let last: JobNews | null = null
   try {
     for await (const news of client.waitForJobs([input], {
       ...following,
       signal: deadline.signal,
     })) {
-      last = news.job
+      last = news
       onNews?.(news)
     }
   } catch (error) {
@@ -150,9 +150,9 @@ async function waitFor(
   } finally {
     deadline.end()
   }
-  const ending = last && endingOf(last)
-  if (last !== null && ending !== null) return { ending, job: last }
-  if (deadline.isOver()) throw new WaitTimeout(jobid, last)
+  const { ending = null, job = null } = last ?? {}
+  if (job !== null && ending !== null) return { ending, job }
+  if (deadline.isOver()) throw new WaitTimeout(jobid, job)
   signal?.throwIfAborted()
   throw new ClientError('unexpected_answer', `the feed ended before job ${jobid} did`)
 }

@@ -31,6 +31,8 @@ function endingWithoutOutcome(state: JobInEvent['state']): Ending | null {
 export interface JobNews {
   /** The job as it is now. */
   readonly job: JobInEvent
+  /** How it came out, as far as that was told; null while it runs. */
+  readonly ending: Ending | null
   /** What made it so; null when this is how it was found. */
   readonly event: EventAnswer | null
 }
@@ -56,48 +58,62 @@ export async function* waitForJobs(
 ): AsyncGenerator<JobNews, void, undefined> {
   // The position comes first: what happens while the jobs are registered is told by the feed.
   const after = await calls.readHead()
-  const jobs = new Map<string, JobInEvent>()
+  const known = new Map<string, JobNews>()
   for (const input of inputs) {
-    const { job } = await calls.registerJob(input)
-    jobs.set(jobKey(job), job)
+    const news = found((await calls.registerJob(input)).job)
+    known.set(jobKey(news.job), news)
   }
-  for (const job of jobs.values()) yield { job, event: null }
-  if (areAllOver(jobs)) return
+  yield* known.values()
+  if (areAllOver(known)) return
 
-  const jobids = [...new Set([...jobs.values()].map(({ jobid }) => jobid))]
+  const jobids = [...new Set([...known.values()].map(({ job }) => job.jobid))]
   const filter = jobids.length > maxJobidsInFilter ? {} : { jobids }
   for await (const item of calls.follow({ after, ...filter })) {
-    if (item.kind === 'gap') yield* findAgain(calls, jobs)
-    else yield* takeIn(item.event, jobs)
-    if (areAllOver(jobs)) return
+    if (item.kind === 'gap') yield* findAgain(calls, known)
+    else yield* takeIn(item.event, known)
+    if (areAllOver(known)) return
   }
 }
 
-function* takeIn(event: EventAnswer, jobs: Map<string, JobInEvent>): Generator<JobNews> {
-  const { job } = event.data
-  const known = job && jobs.get(jobKey(job))
-  if (job === undefined || known === undefined) return
-  // An event from before the registration was answered is news, but not how the job is now.
-  const isNewer = (job.lastSeq ?? 0) > (known.lastSeq ?? 0)
-  if (isNewer) jobs.set(jobKey(job), job)
-  yield { job: isNewer ? job : known, event }
+function found(job: JobInEvent): JobNews {
+  return { job, ending: endingOf(job), event: null }
 }
+
+function* takeIn(event: EventAnswer, known: Map<string, JobNews>): Generator<JobNews> {
+  const { job, change } = event.data
+  const before = job && known.get(jobKey(job))
+  if (job === undefined || before === undefined) return
+  // An event from before the registration was answered is news, but not how the job is now.
+  const isNewer = (job.lastSeq ?? 0) > (before.job.lastSeq ?? 0)
+  const news = {
+    job: isNewer ? job : before.job,
+    // The first event of a look already shows the end that its last one tells.
+    ending: isNewer && endKinds.has(change.kind) ? endingOf(job) : before.ending,
+    event,
+  }
+  known.set(jobKey(job), news)
+  yield news
+}
+
+/** The kinds of changes that can end a job, or begin it anew. */
+const endKinds: ReadonlySet<string> = new Set(['status', 'presence', 'registry'])
 
 /** What the log no longer tells, the jobs themselves do; the log may even be another one. */
 async function* findAgain(
   calls: WaitCalls,
-  jobs: Map<string, JobInEvent>,
+  known: Map<string, JobNews>,
 ): AsyncGenerator<JobNews, void, undefined> {
-  const running = [...jobs.values()].filter((job) => endingOf(job) === null)
-  for (const { jobid, upstream } of running) {
-    const { job } = await calls.registerJob({ jobid, upstream })
-    jobs.set(jobKey(job), job)
-    yield { job, event: null }
+  const running = [...known.values()].filter(({ ending }) => ending === null)
+  for (const { job } of running) {
+    const { jobid, upstream } = job
+    const news = found((await calls.registerJob({ jobid, upstream })).job)
+    known.set(jobKey(news.job), news)
+    yield news
   }
 }
 
-function areAllOver(jobs: ReadonlyMap<string, JobInEvent>): boolean {
-  return [...jobs.values()].every((job) => endingOf(job) !== null)
+function areAllOver(known: ReadonlyMap<string, JobNews>): boolean {
+  return [...known.values()].every(({ ending }) => ending !== null)
 }
 
 /** What tells a job from all others. */

@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import { createClient } from '../../client/client.ts'
 import { startDeadline } from '../../client/deadline.ts'
 import type { FollowState } from '../../client/follow.ts'
-import { endingOf, jobKey } from '../../client/wait.ts'
-import type { Ending } from '../../client/wait.ts'
+import { jobKey } from '../../client/wait.ts'
+import type { Ending, JobNews } from '../../client/wait.ts'
 import { parseDuration } from '../../core/duration.ts'
 import { UsageError } from '../../core/errors.ts'
-import type { JobInEvent, RegisterJobInput } from '../../http/schemas.ts'
+import type { RegisterJobInput } from '../../http/schemas.ts'
 import { Exit } from '../exit.ts'
 import { jobFrom } from '../job-argument.ts'
 import { addServerOptions, notice, serverFrom } from '../session.ts'
@@ -43,11 +43,11 @@ export function addWaitCommand(program: Command, io: CliIo): void {
     const { signal } = deadline
     const client = createClient({ ...serverFrom(options, io), signal })
     const view = openView(options, io)
-    const jobs = new Map<string, JobInEvent>()
+    const known = new Map<string, JobNews>()
     try {
       const onState = (state: FollowState) => view.connection(state)
       for await (const news of client.waitForJobs(inputs, { signal, onState, giveUpAfterMs })) {
-        jobs.set(jobKey(news.job), news.job)
+        known.set(jobKey(news.job), news)
         await view.news(news)
       }
     } catch (error) {
@@ -57,10 +57,10 @@ export function addWaitCommand(program: Command, io: CliIo): void {
       view.close()
     }
     io.signal.throwIfAborted()
-    const found = [...jobs.values()]
-    await view.result(found)
-    if (deadline.isOver()) notice(io, timeoutWords(found))
-    const exitCode = exitCodeOf(found.map(endingOf), deadline.isOver())
+    await view.result([...known.values()].map(({ job }) => job))
+    const endings = [...known.values()].map(({ ending }) => ending)
+    if (deadline.isOver()) notice(io, timeoutWords(endings))
+    const exitCode = exitCodeOf(endings, deadline.isOver())
     if (exitCode !== 0) throw new Exit(exitCode)
   })
 }
@@ -92,7 +92,7 @@ function exitCodeOf(endings: readonly (Ending | null)[], isTimeout: boolean): nu
   return isTimeout ? 3 : 0
 }
 
-function timeoutWords(jobs: readonly JobInEvent[]): string {
-  const { length } = jobs.filter((job) => endingOf(job) === null)
+function timeoutWords(endings: readonly (Ending | null)[]): string {
+  const { length } = endings.filter((ending) => ending === null)
   return `timeout: ${length === 1 ? '1 job has' : `${length} jobs have`} not ended yet`
 }
