@@ -34,6 +34,10 @@ export interface EventQuery extends EventFilters {
   /** A seq or an event's id; what comes after it is answered. */
   readonly after?: string | number | undefined
   readonly limit?: number | undefined
+  /** So many of the newest events, in place of `after` and `limit`. */
+  readonly last?: number | undefined
+  /** How long to wait for an event, should there be none yet; at most five minutes. */
+  readonly waitMs?: number | undefined
 }
 
 /** The HTTP API of a daemon. Methods reject with `ClientError` or `DaemonUnreachable`. */
@@ -70,9 +74,10 @@ export function createClient(options: ClientOptions): Client {
     async getDocument(jobid, { upstream } = {}) {
       return (await call('GET', `${jobPath(jobid)}/document`, { query: { upstream } })).text
     },
-    async listEvents({ after, limit, ...filters } = {}) {
-      const query = { after, limit, ...filterQuery(filters) }
-      return parse(await call('GET', '/v1/events', { query }), isEventList)
+    async listEvents({ after, limit, last, waitMs, ...filters } = {}) {
+      const wait = waitMs === undefined ? undefined : `${waitMs}ms`
+      const query = { after, limit, last, wait, ...filterQuery(filters) }
+      return parse(await call('GET', '/v1/events', { query, waitMs }), isEventList)
     },
     ...endpointCalls(caller),
     ...deliveryCalls(caller),

@@ -178,6 +178,9 @@ describe('the SQLite database', () => {
     expect(await ground.store.readBounds()).toMatchObject({ newest: 4, oldest: 4 })
     const page = await ground.store.readEvents({ after: 0, limit: 10, filter: {} })
     expect(page.events.map(({ seq }) => seq)).toEqual([4])
+    expect(page.oldest).toBe(4)
+    const tail = await ground.store.readTail({ through: null, limit: 10, filter: {} })
+    expect(tail).toMatchObject({ events: [{ seq: 4 }], newest: 4, oldest: 4 })
   })
 
   test('a page says where the log begins by now, whoever prunes it meanwhile', async () => {

@@ -5,8 +5,9 @@ import { endpointEventEncoder, jobEventEncoder, upstreamEventEncoder } from '../
 import type { EncodeEvent, EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
 import { compileFilter } from '../../core/plan.ts'
+import type { EventFilter } from '../../core/plan.ts'
 import { newEpoch } from '../../ids.ts'
-import type { EventPage, EventQuery } from '../store.ts'
+import type { EventPage, EventQuery, EventTail, TailQuery } from '../store.ts'
 import { toEvent } from './rows.ts'
 import type { EventRow } from './rows.ts'
 
@@ -24,9 +25,12 @@ export class EventLog {
   readonly #selectTypesAfter
   readonly #selectAfter
   readonly #selectAfterOfJob
+  readonly #selectUpTo
+  readonly #selectUpToOfJob
   readonly #selectSlice
   readonly #selectTime
   readonly #readPage
+  readonly #readTail
 
   constructor(db: Database, now: number) {
     this.#selectNewest = db
@@ -52,6 +56,12 @@ export class EventLog {
     this.#selectAfterOfJob = db.prepare<[string, number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE jobid = ? AND seq > ? ORDER BY seq LIMIT ?`,
     )
+    this.#selectUpTo = db.prepare<[number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT ?`,
+    )
+    this.#selectUpToOfJob = db.prepare<[string, number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE jobid = ? AND seq <= ? ORDER BY seq DESC LIMIT ?`,
+    )
     this.#selectSlice = db.prepare<[number, number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
     )
@@ -61,6 +71,7 @@ export class EventLog {
     )
     // A transaction sees one state of the log, whoever else writes or prunes meanwhile.
     this.#readPage = db.transaction((query: EventQuery) => this.#page(query))
+    this.#readTail = db.transaction((query: TailQuery) => this.#tail(query))
     this.#epochs = readEpochs(db, now)
   }
 
@@ -153,30 +164,56 @@ export class EventLog {
     return this.#readPage(query)
   }
 
-  #page({ after, limit, maxBytes = defaultPageBytes, filter }: EventQuery): EventPage {
+  /** Likewise a page that is read backwards. */
+  readTail(query: TailQuery): EventTail {
+    return this.#readTail(query)
+  }
+
+  #page({ after, ...query }: EventQuery): EventPage {
     const newest = this.newest()
     const oldest = this.oldest()
-    const matches = compileFilter(filter)
-    const [jobid, ...otherJobids] = filter.jobids ?? []
+    const jobid = onlyJobid(query.filter)
     const rows =
-      jobid !== undefined && otherJobids.length === 0
-        ? this.#selectAfterOfJob.iterate(jobid, after, maxExamined)
-        : this.#selectAfter.iterate(after, maxExamined)
+      jobid === null
+        ? this.#selectAfter.iterate(after, maxExamined)
+        : this.#selectAfterOfJob.iterate(jobid, after, maxExamined)
+    const { events, last } = this.#take(rows, query)
+    return { events, through: last ?? Math.max(newest, after), newest, oldest }
+  }
+
+  #tail({ through, ...query }: TailQuery): EventTail {
+    const newest = this.newest()
+    const oldest = this.oldest()
+    const jobid = onlyJobid(query.filter)
+    const end = through ?? newest
+    const rows =
+      jobid === null
+        ? this.#selectUpTo.iterate(end, maxExamined)
+        : this.#selectUpToOfJob.iterate(jobid, end, maxExamined)
+    const { events, last } = this.#take(rows, query)
+    return { events: events.reverse(), after: (last ?? 1) - 1, newest, oldest }
+  }
+
+  /** Those of the rows that match, until it is enough; `last` is null when there are no more rows. */
+  #take(
+    rows: Iterable<EventRow>,
+    { limit, maxBytes = defaultPageBytes, filter }: Omit<EventQuery, 'after'>,
+  ): { events: LoggedEvent[]; last: number | null } {
+    const matches = compileFilter(filter)
     const events: LoggedEvent[] = []
     let examined = 0
     let bytes = 0
-    let through = after
     for (const row of rows) {
       const event = this.event(row)
       examined += 1
-      through = event.seq
-      if (!matches(event)) continue
-      events.push(event)
-      bytes += Buffer.byteLength(event.text)
-      if (events.length === limit || bytes >= maxBytes) return { events, through, newest, oldest }
+      if (matches(event)) {
+        events.push(event)
+        bytes += Buffer.byteLength(event.text)
+      }
+      const isFull = events.length === limit || bytes >= maxBytes
+      if (isFull || examined === maxExamined) return { events, last: event.seq }
     }
-    if (examined < maxExamined) through = Math.max(newest, after)
-    return { events, through, newest, oldest }
+    return { events, last: null }
   }
 
   /** The events that come next after a seq, up to another one. */
@@ -204,6 +241,12 @@ export class EventLog {
   event(row: EventRow): LoggedEvent {
     return toEvent(row, (seq) => positionId(seq, { epochs: this.#epochs }))
   }
+}
+
+/** The one job that a filter lets through, whose events an index has; null for any other filter. */
+function onlyJobid({ jobids = [] }: EventFilter): string | null {
+  const [jobid, ...others] = jobids
+  return jobid !== undefined && others.length === 0 ? jobid : null
 }
 
 /** The database's epochs; a new database gets its first one. */
