@@ -39,6 +39,10 @@ export interface EventQuery extends EventFilters {
   /** A seq or an event's id; what comes after it is answered. */
   readonly after?: string | number | undefined
   readonly limit?: number | undefined
+  /** So many of the newest events, in place of `after` and `limit`. */
+  readonly last?: number | undefined
+  /** How long to wait for an event, should there be none yet; at most five minutes. */
+  readonly waitMs?: number | undefined
 }
 
 /** How the feed is followed while jobs are waited for. */
@@ -101,9 +105,10 @@ export function createClient(options: ClientOptions): Client {
     async getDocument(jobid, { upstream } = {}) {
       return (await call('GET', `${jobPath(jobid)}/document`, { query: { upstream } })).text
     },
-    async listEvents({ after, limit, ...filters } = {}) {
-      const query = { after, limit, ...filterQuery(filters) }
-      return parse(await call('GET', '/v1/events', { query }), isEventList)
+    async listEvents({ after, limit, last, waitMs, ...filters } = {}) {
+      const wait = waitMs === undefined ? undefined : `${waitMs}ms`
+      const query = { after, limit, last, wait, ...filterQuery(filters) }
+      return parse(await call('GET', '/v1/events', { query, waitMs }), isEventList)
     },
     follow: (query) => follow({ ...options, ...query }),
     waitForJobs: (jobs, following) =>

@@ -48,6 +48,8 @@ export interface Store {
   readBounds(): Promise<LogBounds>
   /** A page of the log. It examines a bounded number of events, so it may be empty before the head. */
   readEvents(query: EventQuery): Promise<EventPage>
+  /** The end of the log, or of the part up to a seq: a page read backwards, bounded likewise. */
+  readTail(query: TailQuery): Promise<EventTail>
 
   // Endpoints. What changes one answers with it as it is by then, or null when it was removed.
 
@@ -201,9 +203,25 @@ export interface EventQuery {
 
 export interface EventPage {
   readonly events: readonly LoggedEvent[]
-  /** All events up to this seq are in the page or do not match. */
+  /** All events up to this seq are in the page, do not match, or are no longer kept. */
   readonly through: number
   readonly newest: number
+  /** The lowest seq that was kept when the page was read, null when none was. */
+  readonly oldest: number | null
+}
+
+export interface TailQuery extends Omit<EventQuery, 'after'> {
+  /** The last seq that is wanted; null for the newest. */
+  readonly through: number | null
+}
+
+export interface EventTail {
+  /** The last ones that match, in order of seq. */
+  readonly events: readonly LoggedEvent[]
+  /** All events after this seq, up to the one asked for, are in the page or do not match. */
+  readonly after: number
+  readonly newest: number
+  readonly oldest: number | null
 }
 
 export interface StoredEndpoint {

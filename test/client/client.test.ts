@@ -84,6 +84,17 @@ describe('requests', () => {
     expect(page).toEqual(answer)
   })
 
+  test('events may be asked for from the end, or waited for', async () => {
+    const answer = { items: [anEvent(9)], next: 9, newest: 9, oldest: 1, gap: false }
+    nock(server).get('/v1/events?last=20&jobid=j-1').reply(200, answer)
+    nock(server)
+      .get('/v1/events?after=9&wait=30000ms')
+      .reply(200, { ...answer, items: [] })
+    const client = createClient({ server })
+    expect(await client.listEvents({ last: 20, jobids: ['j-1'] })).toEqual(answer)
+    expect((await client.listEvents({ after: 9, waitMs: 30_000 })).items).toEqual([])
+  })
+
   test('stopping a job and reading its document name the upstream that is meant', async () => {
     const document = '{ "jobid":"x",  "status":"EXECUTING" }\n'
     nock(server).delete(`/v1/jobs/${jobid}`).query({ upstream: 'prod' }).reply(204)
@@ -192,6 +203,13 @@ describe('a daemon that cannot be reached', () => {
     expect(error).toBeInstanceOf(DaemonUnreachable)
     expect((error as Error).message).toContain('(nothing came for 0.02 s)')
     nock.abortPendingRequests()
+  })
+
+  test('is not assumed while the daemon was asked to wait', async () => {
+    const answer = { items: [], next: 9, newest: 9, oldest: 1, gap: false }
+    nock(server).get('/v1/events?after=9&wait=10000ms').delay(100).reply(200, answer)
+    const client = createClient({ server, timeoutMs: 20 })
+    expect(await client.listEvents({ after: 9, waitMs: 10_000 })).toEqual(answer)
   })
 })
 

@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseCursor } from '../../core/cursor.ts'
 import type { FeedRequest, FeedSink, Leave } from '../../feed.ts'
 import type { ApiDeps } from '../deps.ts'
-import { HttpProblem, parseInput } from '../problem.ts'
+import type { Places } from '../places.ts'
+import { parseInput } from '../problem.ts'
 import { StreamEvents } from '../schemas.ts'
 import { filterOf, readCursor } from './events.ts'
 
@@ -21,9 +22,7 @@ const idleSocketMs = 15_000
 export const streamPath = '/v1/events/stream'
 
 /** `GET /v1/events/stream`: the feed. */
-export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: ApiDeps): void {
-  const openByOwner = new Map<string, number>()
-
+export function streamRoute(app: FastifyInstance, { feed, log }: ApiDeps, places: Places): void {
   app.head(streamPath, { config: { scope: 'read' } }, (_, reply) =>
     reply.headers(streamHeaders).send(),
   )
@@ -39,24 +38,12 @@ export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: Api
         return
       }
       const feedRequest = readRequest(request)
-      const owner = request.owner
-      const open = openByOwner.get(owner) ?? 0
-      if (open >= maxStreams) {
-        throw new HttpProblem(
-          429,
-          'too_many_streams',
-          `There are ${open} streams open already, which is the limit (feed.maxStreams)`,
-          { headers: { 'retry-after': '5' } },
-        )
-      }
-      openByOwner.set(owner, open + 1)
+      const release = places.take(request.owner)
       let leave: Leave = () => undefined
       let isStalled = false
       reply.raw.once('close', () => {
         leave(isStalled ? 'stalled' : 'left')
-        const left = (openByOwner.get(owner) ?? 1) - 1
-        if (left > 0) openByOwner.set(owner, left)
-        else openByOwner.delete(owner)
+        release()
       })
       const sink = beginStream(request, reply, () => {
         isStalled = true
