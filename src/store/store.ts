@@ -201,9 +201,11 @@ export interface EventQuery {
 
 export interface EventPage {
   readonly events: readonly LoggedEvent[]
-  /** All events up to this seq are in the page or do not match. */
+  /** All events up to this seq are in the page, do not match, or are no longer kept. */
   readonly through: number
   readonly newest: number
+  /** The lowest seq that was kept when the page was read, null when none was. */
+  readonly oldest: number | null
 }
 
 export interface StoredEndpoint {

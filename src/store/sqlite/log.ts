@@ -26,6 +26,7 @@ export class EventLog {
   readonly #selectAfterOfJob
   readonly #selectSlice
   readonly #selectTime
+  readonly #readPage
 
   constructor(db: Database, now: number) {
     this.#selectNewest = db
@@ -58,6 +59,8 @@ export class EventLog {
       `SELECT seq, json_extract(text, '$.time') AS time FROM events
         WHERE seq >= ? ORDER BY seq LIMIT 1`,
     )
+    // A transaction sees one state of the log, whoever else writes or prunes meanwhile.
+    this.#readPage = db.transaction((query: EventQuery) => this.#page(query))
     this.#epochs = readEpochs(db, now)
   }
 
@@ -65,13 +68,18 @@ export class EventLog {
     return {
       epochs: this.#epochs,
       newest: this.newest(),
-      oldest: this.#selectOldest.get() ?? null,
+      oldest: this.oldest(),
     }
   }
 
   /** The highest seq ever given. */
   newest(): number {
     return this.#selectNewest.get() ?? 0
+  }
+
+  /** The lowest seq still kept, null while nothing is. */
+  oldest(): number | null {
+    return this.#selectOldest.get() ?? null
   }
 
   /** The types of all events after a seq. */
@@ -140,8 +148,14 @@ export class EventLog {
     })
   }
 
-  read({ after, limit, maxBytes = defaultPageBytes, filter }: EventQuery): EventPage {
+  /** A page of the log, and its ends, as they are at one moment. */
+  read(query: EventQuery): EventPage {
+    return this.#readPage(query)
+  }
+
+  #page({ after, limit, maxBytes = defaultPageBytes, filter }: EventQuery): EventPage {
     const newest = this.newest()
+    const oldest = this.oldest()
     const matches = compileFilter(filter)
     const [jobid, ...otherJobids] = filter.jobids ?? []
     const rows =
@@ -159,9 +173,10 @@ export class EventLog {
       if (!matches(event)) continue
       events.push(event)
       bytes += Buffer.byteLength(event.text)
-      if (events.length === limit || bytes >= maxBytes) return { events, through, newest }
+      if (events.length === limit || bytes >= maxBytes) return { events, through, newest, oldest }
     }
-    return { events, through: examined === maxExamined ? through : Math.max(newest, after), newest }
+    if (examined < maxExamined) through = Math.max(newest, after)
+    return { events, through, newest, oldest }
   }
 
   /** The events that come next after a seq, up to another one. */
@@ -175,7 +190,7 @@ export class EventLog {
    */
   firstSince(at: number): number {
     const newest = this.newest()
-    let low = this.#selectOldest.get() ?? newest + 1
+    let low = this.oldest() ?? newest + 1
     let high = newest + 1
     while (low < high) {
       const middle = (low + high) >> 1

@@ -63,7 +63,7 @@ export function eventCases(open: OpenStore): void {
       // What frames and URLs can carry (contract, sections 4 and 7).
       expect(bounds.epochs[0]?.epoch).toMatch(/^[0-9a-z]{1,32}$/)
       expect(await ground.store.readEvents({ after: 0, limit: 10, filter: {} })).toEqual({
-        ...{ events: [], through: 0, newest: 0 },
+        ...{ events: [], through: 0, newest: 0, oldest: null },
       })
     })
 
@@ -117,7 +117,7 @@ export function eventCases(open: OpenStore): void {
       expect(last.through).toBe(10)
       // A page that the limit ends exactly at the head has reached it all the same.
       expect(await page(6, 4)).toMatchObject({ through: 10, newest: 10 })
-      expect(await page(10, 4)).toEqual({ events: [], through: 10, newest: 10 })
+      expect(await page(10, 4)).toEqual({ events: [], through: 10, newest: 10, oldest: 1 })
     })
 
     test('a page stops after about maxBytes, but holds one event at least', async () => {
@@ -221,8 +221,8 @@ export function eventCases(open: OpenStore): void {
           let position = after
           for (;;) {
             const page = await ground.store.readEvents({ after: position, limit, maxBytes, filter })
-            const { events, through, newest } = page
-            expect(newest).toBe(all.length)
+            const { events, through, newest, oldest } = page
+            expect([oldest, newest]).toEqual([1, all.length])
             expect(events.length).toBeLessThanOrEqual(limit)
             expect(events).toEqual(
               all.filter(
