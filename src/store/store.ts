@@ -1,4 +1,4 @@
-import type { LogBounds } from '../core/cursor.ts'
+import type { LogBounds, LogEnds } from '../core/cursor.ts'
 import type { AfterAttempt, AttemptResult, DeliveryState } from '../core/delivery.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import type { EndpointHealth } from '../core/endpoint-state.ts'
@@ -201,13 +201,11 @@ export interface EventQuery {
   readonly filter: EventFilter
 }
 
-export interface EventPage {
+/** A page, with the ends of the log at the moment at which it was read. */
+export interface EventPage extends LogEnds {
   readonly events: readonly LoggedEvent[]
   /** All events up to this seq are in the page, do not match, or are no longer kept. */
   readonly through: number
-  readonly newest: number
-  /** The lowest seq that was kept when the page was read, null when none was. */
-  readonly oldest: number | null
 }
 
 export interface TailQuery extends Omit<EventQuery, 'after'> {
@@ -215,13 +213,11 @@ export interface TailQuery extends Omit<EventQuery, 'after'> {
   readonly through: number | null
 }
 
-export interface EventTail {
+export interface EventTail extends LogEnds {
   /** The last ones that match, in order of seq. */
   readonly events: readonly LoggedEvent[]
   /** All events after this seq, up to the one asked for, are in the page or do not match. */
   readonly after: number
-  readonly newest: number
-  readonly oldest: number | null
 }
 
 export interface StoredEndpoint {
