@@ -1,4 +1,4 @@
-import { charactersOf, widthOf } from './table.ts'
+import { widthOf } from './table.ts'
 
 /** A row on the screen: how it is written, and what of that can be seen. */
 export interface Row {
@@ -71,7 +71,7 @@ export class LiveRegion {
 function rowsOf(plain: string, columns: number): number {
   let rows = 1
   let used = 0
-  for (const character of charactersOf(plain)) {
+  for (const character of plain) {
     const width = widthOf(character)
     if (used + width > columns) {
       rows += 1

@@ -5,7 +5,7 @@ import type { JobInEvent } from '../http/schemas.ts'
 import type { Row } from './live-region.ts'
 import { elapsed, paint, safe } from './output.ts'
 import type { Style } from './output.ts'
-import { cut, widthOf } from './table.ts'
+import { cut, steady, widthOf } from './table.ts'
 
 /** A job, and when (epoch ms, by the clock of this machine) it was so. */
 export interface Progress {
@@ -67,7 +67,7 @@ export function closingRows(jobs: readonly Progress[], frame: Frame): Row[] {
 
 /** A line of words. */
 export function plainRow(words: string, { columns, style }: Frame, colour?: FaceColour): Row {
-  const plain = cut(words, columns)
+  const plain = cut(steady(words), columns)
   return { plain, text: colour === undefined ? plain : paint(style, colour)(plain) }
 }
 
@@ -87,10 +87,10 @@ function cellsOf({ job, at }: Progress, { now }: Frame): Cells {
   const isOver = endingOf(job) !== null
   const passedMs = job.durationMs === null ? null : job.durationMs + (isOver ? 0 : now - at)
   return {
-    title: safe(job.title),
+    title: steady(safe(job.title)),
     bar: total === 0 ? '' : bar(done / total, barWidth),
     count: total === 0 ? '' : `${done}/${total}`,
-    doing: safe(isOver ? stateWords(job) : (runningStage(job) ?? stateWords(job))),
+    doing: steady(safe(isOver ? stateWords(job) : (runningStage(job) ?? stateWords(job)))),
     elapsed: elapsed(passedMs),
     estimate: isOver ? '' : estimate(passedMs, job.typicalDurationMs),
   }
@@ -170,8 +170,7 @@ function rowOf(
       const isPainted = name === 'bar' || name === 'doing'
       return { plain, text: isPainted ? inColour(plain) : plain }
     })
-  // Emoji are two columns wide in most terminals, and one in some: only what follows moves then.
-  const mark = style.emoji ? `${face.emoji} ` : ''
+  const mark = style.emoji ? pad(steady(face.emoji), markWidth, false) : ''
   return {
     plain: (mark + parts.map(({ plain }) => plain).join(gap)).trimEnd(),
     text:

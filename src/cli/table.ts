@@ -8,8 +8,11 @@ export interface Cell {
 }
 
 const segmenter = new Intl.Segmenter()
+/** What takes two columns: emoji (half a flag is none), and the scripts of East Asia. */
 const wide =
-  /\p{Emoji_Presentation}|\uFE0F|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303E\uFF01-\uFF60\uFFE0-\uFFE6]/u
+  /(?!\p{Regional_Indicator})[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\u4dbf\u4e00-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u
+/** What is drawn onto the character before it. */
+const joining = /\p{Mn}|\p{Me}|[\u1160-\u11ff]|\u200c|\u200d/u
 
 /** Lays cells out in columns two spaces apart; colours do not count as width. */
 export function renderTable(
@@ -35,16 +38,31 @@ function renderRow(row: readonly Cell[], widths: readonly number[]): string {
   return cells.join('  ').trimEnd()
 }
 
-/** How many terminal columns a text takes. */
+/** How many terminal columns a text takes; where terminals disagree, the most that it may take. */
 export function widthOf(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let width = 0
-  for (const character of charactersOf(text)) width += wide.test(character) ? 2 : 1
+  let last = 0
+  for (const character of text) {
+    // What is asked to be an emoji becomes as wide as one, but not in every terminal.
+    if (character === '\ufe0f' && last === 1) width += 1
+    if (joining.test(character)) continue
+    last = wide.test(character) ? 2 : 1
+    width += last
+  }
   return width
 }
 
+/**
+ * The text without what terminals disagree about: emoji that are joined to one become several, and
+ * symbols are not made emoji.
+ */
+export function steady(text: string): string {
+  return text.replace(/\u200d|\ufe0e|\ufe0f|\p{Emoji_Modifier}/gu, '')
+}
+
 /** What a reader takes for one character each. */
-export function* charactersOf(text: string): Generator<string> {
+function* charactersOf(text: string): Generator<string> {
   for (const { segment } of segmenter.segment(text)) yield segment
 }
 

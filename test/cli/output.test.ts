@@ -3,7 +3,7 @@ import { eventLine } from '../../src/cli/event-view.ts'
 import { jobDetail, jobTable } from '../../src/cli/job-view.ts'
 import { elapsed, jsonText, safe, statusCell, styleFor } from '../../src/cli/output.ts'
 import type { Style } from '../../src/cli/output.ts'
-import { cut, renderTable, widthOf } from '../../src/cli/table.ts'
+import { cut, renderTable, steady, widthOf } from '../../src/cli/table.ts'
 import { aJob, anEvent, anUpstreamEvent } from '../client/answers.ts'
 import { openTerminal } from './terminal.ts'
 
@@ -119,6 +119,23 @@ describe('a table', () => {
     expect(renderTable(['A', 'B'], rows)).toBe(
       ['A       B', '東京    x', '❌ é    y', 'abcdef  z', ''].join('\n'),
     )
+  })
+
+  test.each([
+    ['combining marks', 'e\u0301\u0323', 1],
+    ['marks that take room', 'की', 2],
+    ['East Asian scripts', '漢ㄅ㈱한', 8],
+    ['an emoji', '🚀', 2],
+    ['a flag, two halves that are narrow', '🇪🇺', 2],
+    ['a symbol that may become an emoji', '▶️', 2],
+    ['emoji that some terminals join to one', '👩‍🚒', 4],
+    ['an emoji and its colour', '👍🏽', 4],
+  ])('is laid out for the most that terminals make of %s', (_, text, columns) => {
+    expect(widthOf(text)).toBe(columns)
+  })
+
+  test('can be laid out with text whose width terminals agree on', () => {
+    expect(steady('▶️ 👩‍🚒 👍🏽 की e\u0301')).toBe('▶ 👩🚒 👍 की e\u0301')
   })
 
   test('shows where a text was cut, and never half a character', () => {

@@ -43,6 +43,7 @@ export async function terminalGround({ upstream = {}, ...config }: TerminalGroun
     ...programsOn({ JOBWATCH_URL: app.url }),
     job: (jobid: string, fields: object = {}) => scriptedJob(app.simulator, jobid, fields),
     stop: () => app.stop(),
+    restart: () => app.restart(),
     [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readSync } from 'node:fs'
 import { Terminal } from '@xterm/headless'
 import type { IPty } from '@lydell/node-pty'
 
@@ -26,11 +26,15 @@ export interface TerminalOptions {
   readonly wideEmojis?: boolean
 }
 
+/** What the package's types leave out. */
+type Pty = IPty & { readonly fd: number; destroy(): void }
+
 /** A program in a real pseudo-terminal, and the screen that shows what it writes. */
 export class PseudoTerminal {
-  readonly #pty: IPty
+  readonly #pty: Pty
   readonly #screen: Terminal
   readonly #looks = new Set<() => void>()
+  readonly #decoder = new TextDecoder()
   #raw = ''
   #isCursorVisible = true
   #isOver = false
@@ -54,11 +58,10 @@ export class PseudoTerminal {
     this.#pty = load.spawn(file, [...args], {
       ...{ cols, rows, name: term },
       env: { PATH, HOME, ...locale, ...env },
-    })
-    this.#pty.onData((text) => {
-      this.#raw += text
-      this.#screen.write(text, () => this.#look())
-    })
+      // Bytes: the screen knows what to do with half a character.
+      encoding: null,
+    }) as Pty
+    this.#pty.onData((bytes) => this.#take(bytes as unknown as Buffer))
     // What the program asks the terminal (where is the cursor?) is answered.
     this.#screen.onData((answer) => {
       if (!this.#isOver) this.#pty.write(answer)
@@ -66,7 +69,7 @@ export class PseudoTerminal {
     this.ended = new Promise((resolve) => {
       this.#pty.onExit(({ exitCode: code, signal = 0 }) => {
         this.#isOver = true
-        this.#screen.write('', () => {
+        void this.#shown().then(() => {
           resolve({ code, signal })
           this.#look()
         })
@@ -160,11 +163,14 @@ export class PseudoTerminal {
     this.#pty.write(keys)
   }
 
-  /** Makes the window so large; what was written before is on the screen by then. */
+  /** Makes the window so large. Whatever was written for the old one is on the screen by then. */
   async resize(cols: number, rows: number): Promise<void> {
-    await new Promise<void>((resolve) => this.#screen.write('', resolve))
+    this.#pty.pause()
+    do await this.#shown()
+    while (this.#takeWhatIsThere())
     this.#screen.resize(cols, rows)
     this.#pty.resize(cols, rows)
+    this.#pty.resume()
     this.#look()
   }
 
@@ -174,7 +180,7 @@ export class PseudoTerminal {
 
   /** Closes the window, which hangs up on whatever runs in it. */
   close(): void {
-    if (!this.#isOver) (this.#pty as IPty & { destroy(): void }).destroy()
+    if (!this.#isOver) this.#pty.destroy()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -184,6 +190,28 @@ export class PseudoTerminal {
       await this.ended
     }
     this.#screen.dispose()
+  }
+
+  #take(bytes: Buffer): void {
+    this.#raw += this.#decoder.decode(bytes, { stream: true })
+    this.#screen.write(bytes, () => this.#look())
+  }
+
+  /** Takes what can be read without waiting; false when that is nothing. */
+  #takeWhatIsThere(): boolean {
+    const bytes = Buffer.alloc(65_536)
+    try {
+      const count = readSync(this.#pty.fd, bytes)
+      this.#take(bytes.subarray(0, count))
+      return count > 0
+    } catch {
+      return false
+    }
+  }
+
+  /** Resolves when the screen shows all that was taken. */
+  #shown(): Promise<void> {
+    return new Promise((resolve) => this.#screen.write('', resolve))
   }
 
   #row(index: number): { readonly text: string; readonly isWrapped: boolean } {
@@ -202,9 +230,7 @@ export class PseudoTerminal {
 
 /** How many columns a character takes in the terminals of today. The screen's own table is of 2010. */
 function widthsOf(wideEmojis: boolean) {
-  const wide =
-    /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303e\uff01-\uff60]/u
-  const none = /[\p{Mn}\p{Me}\p{Cf}]/u
+  const none = /[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]/u
   const wcwidth = (codePoint: number): 0 | 1 | 2 => {
     if (codePoint < 0x300) return 1
     const character = String.fromCodePoint(codePoint)
@@ -224,3 +250,7 @@ function widthsOf(wideEmojis: boolean) {
     },
   }
 }
+
+/** What takes two columns: emojis, and what Unicode calls wide (the blocks of East Asia). */
+const wide =
+  /(?!\p{Regional_Indicator})[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\u3247\u3250-\u4dbf\u4e00-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u
