@@ -181,20 +181,18 @@ describe('refusals', () => {
 })
 
 describe('a daemon that cannot be reached', () => {
-  test('is reported with what to do about it', async () => {
+  test('is reported with its address', async () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
     nock(server).get(`/v1/jobs/${jobid}`).replyWithError(refused)
     const error = await rejection(createClient({ server: `${server}/` }).getJob(jobid))
     expect(error).toBeInstanceOf(DaemonUnreachable)
-    expect((error as Error).message).toBe(
-      `no daemon at ${server}: start one with "jobwatch serve", or name it with --server or JOBWATCH_URL`,
-    )
+    expect((error as Error).message).toBe(`no daemon at ${server}`)
   })
 
   test('is reported with the reason when it is another one than a closed port', async () => {
     nock(server).get('/v1/jobs').replyWithError(new Error('self-signed certificate'))
     const error = await rejection(createClient({ server }).listJobs())
-    expect((error as Error).message).toMatch(/^no daemon at \S+ \(self-signed certificate\): /)
+    expect((error as Error).message).toMatch(/^no daemon at \S+ \(self-signed certificate\)$/)
   })
 
   test('is assumed when no answer comes before the deadline', async () => {
