@@ -26,6 +26,8 @@ export interface FollowQuery extends EventFilters {
   readonly silenceMs?: number | undefined
   /** Throws `DaemonUnreachable` after so long without a frame; otherwise there is no end to trying. */
   readonly giveUpAfterMs?: number | undefined
+  /** Throws `DaemonUnreachable` when there is no daemon to begin with; one that goes may come back. */
+  readonly mustBeThere?: boolean | undefined
 }
 
 export type FollowState =
@@ -164,7 +166,10 @@ async function openStream(
     return { reason: refusal.message, retryAfterMs }
   } catch (error) {
     if (error instanceof ClientError) throw error
-    return ending(new DaemonUnreachable(connection.server, error).message)
+    const unreachable = new DaemonUnreachable(connection.server, error)
+    const isFirst = reader.failures === 0 && !reader.hasConnected
+    if (options.mustBeThere && isFirst && !options.signal?.aborted) throw unreachable
+    return ending(unreachable.message)
   }
 }
 
