@@ -27,6 +27,8 @@ export interface FollowQuery extends EventFilters {
   readonly silenceMs?: number | undefined
   /** Throws `DaemonUnreachable` once the daemon has been away for so long; otherwise tries for ever. */
   readonly giveUpAfterMs?: number | undefined
+  /** Throws `DaemonUnreachable` when there is no daemon to begin with; one that goes may come back. */
+  readonly mustBeThere?: boolean | undefined
 }
 
 export type FollowState =
@@ -174,7 +176,10 @@ async function openStream(
     return { ...lost(refusal.message), retryAfterMs }
   } catch (error) {
     if (error instanceof ClientError) throw error
-    return lost(new DaemonUnreachable(connection.server, error).message, error)
+    const unreachable = new DaemonUnreachable(connection.server, error)
+    const isFirst = reader.failures === 0 && !reader.hasConnected
+    if (options.mustBeThere && isFirst && !options.signal?.aborted) throw unreachable
+    return lost(unreachable.message, error)
   }
 }
 

@@ -89,6 +89,14 @@ test('losing the daemon and finding it again is told on stderr, each once', asyn
   await following
 })
 
+test('a daemon that is not there to begin with ends the command', async () => {
+  const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+  nock(server).get('/v1/events/stream').replyWithError(refused)
+  await expect(run(addFollowCommand, openTerminal(), 'follow')).rejects.toMatchObject({
+    name: 'DaemonUnreachable',
+  })
+})
+
 test('a refusal ends the command with the words of the daemon', async () => {
   const problem = aProblem(401, { code: 'unauthorized', detail: 'Give a token.' })
   nock(server).get('/v1/events/stream').reply(401, problem)

@@ -35,6 +35,7 @@ export function addFollowCommand(program: Command, io: CliIo): void {
       upstreams: options.upstream,
       tags: options.tag,
       signal: io.signal,
+      mustBeThere: true,
       onState: connectionNotices((words) => notice(io, words)),
     })
     const style = styleFor(io)
