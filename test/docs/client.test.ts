@@ -102,7 +102,8 @@ function start(
   return run
 }
 
-describe('the program that', () => {
+// Each is a daemon and several programs, started one after another.
+describe('the program that', { timeout: 120_000 }, () => {
   test('registers a job lists what runs, and ends by itself', async () => {
     const at = await daemon()
     at.script('j1')
