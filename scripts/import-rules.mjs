@@ -68,6 +68,13 @@ const rows = [
     packages: ['fastify', 'zod'],
     node: true,
   },
+  // The commands have no use for it, and do not load its package.
+  {
+    files: /^client\/webhooks\.ts$/,
+    imports: [],
+    packages: ['standardwebhooks'],
+    node: false,
+  },
   {
     files: /^client\//,
     imports: ['http/schemas.ts'],

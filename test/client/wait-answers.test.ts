@@ -79,23 +79,25 @@ test.each([
 })
 
 describe('the feed', () => {
-  test('may tell late of what the answer to the registration has told', async () => {
-    registered({ lastSeq: 6, messageCount: 6 })
+  test('may tell late of what the answer to a registration has told, which stays as it is', async () => {
+    registered({ jobid: 'over', ...ended, lastSeq: 6 })
+    nock(server).post('/v1/jobs').reply(201, answered({}))
     const frames = [
-      event(5, { type: 'job.watched', change: { kind: 'registry', by: 'api' } }),
-      event(6, { type: 'job.executing', change: status }),
+      event(5, { type: 'job.executing', change: status, job: { jobid: 'over' } }),
+      event(6, { type: 'job.completed', change: status, job: { jobid: 'over', ...ended } }),
       event(7, { type: 'job.completed', change: status, job: ended }),
     ]
-    stream('7f3a9c-4', openStream(hello(4), ...frames))
-    expect(await waitFor()).toEqual({
-      ending: 'succeeded',
-      told: [
-        'found: active, runs',
-        '5 job.watched: active, runs',
-        '6 job.executing: active, runs',
-        '7 job.completed: ended, succeeded',
-      ],
-    })
+    stream('7f3a9c-4', openStream(hello(4), ...frames), ['over', 'j1'])
+    const told: string[] = []
+    const inputs = [{ jobid: 'over' }, { jobid: 'j1' }]
+    for await (const news of createClient({ server }).waitForJobs(inputs)) told.push(lineOf(news))
+    expect(told).toEqual([
+      'found: ended, succeeded',
+      'found: active, runs',
+      '5 job.executing: ended, succeeded',
+      '6 job.completed: ended, succeeded',
+      '7 job.completed: ended, succeeded',
+    ])
   })
 
   test('is not asked for more jobs than an address can name', async () => {
