@@ -229,7 +229,7 @@ test.each([
   const { token } = await requestToken(simulator)
   const response = await fetch(`${simulator.root}${path}`, {
     method: 'POST',
-    body: new URLSearchParams({ async: 'true', f: 'json', token }),
+    body: new URLSearchParams({ async: 'true', f: 'json', token, service: '{}' }),
   })
   const submitted = (await response.json()) as { jobsUrl: string; jobid: string }
   expect(submitted).toEqual({
@@ -248,6 +248,41 @@ test.each([
   })
   clock.pass(120_000)
   expect(await getJson(submitted.jobsUrl, token)).toHaveProperty('status', 'COMPLETED')
+})
+
+test.each(['', '{ "description": "cut off by an ampersand', '[]'])(
+  'an edit whose service is %j and no JSON object is refused and makes no job',
+  async (service) => {
+    const simulator = await simulatorFor()
+    const { token } = await requestToken(simulator)
+    const response = await fetch(`${simulator.root}/services/Fire.MapServer/edit`, {
+      method: 'POST',
+      body: new URLSearchParams({ async: 'true', f: 'json', token, service }),
+    })
+    expect(await response.json()).toEqual({
+      error: {
+        code: 400,
+        message: 'Unable to complete operation.',
+        details: ["Parameter 'service' is required."],
+      },
+    })
+    expect(simulator.jobids).toEqual([])
+  },
+)
+
+test('the jobs of its operations go at the pace that it was started with', async () => {
+  const clock = stoppedClock()
+  const simulator = await simulatorFor({ now: clock.now, pace: 100 })
+  const { token } = await requestToken(simulator)
+  const response = await fetch(`${simulator.root}/services/Fire.MapServer/edit`, {
+    method: 'POST',
+    body: new URLSearchParams({ async: 'true', f: 'json', token, service: '{}' }),
+  })
+  const { jobsUrl } = (await response.json()) as { jobsUrl: string }
+  clock.pass(1_299_000)
+  expect(await getJson(jobsUrl, token)).toHaveProperty('status', 'EXECUTING')
+  clock.pass(1000)
+  expect(await getJson(jobsUrl, token)).toHaveProperty('status', 'COMPLETED')
 })
 
 test('a job started from inside is listed first, and a quick pace ends it sooner', async () => {

@@ -56,6 +56,10 @@ export function resourceNotFound(path: string): Answer {
   return failed(404, `Could not find resource or operation '${path}' on the system.`, null)
 }
 
+export function parameterRequired(name: string): Answer {
+  return failed(400, 'Unable to complete operation.', [`Parameter '${name}' is required.`])
+}
+
 export function methodNotAllowed(allow: 'GET' | 'POST'): Answer {
   const error = { code: 405, message: 'Method not allowed.', details: [] }
   return { httpStatus: 405, headers: { allow }, body: { error } }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isObject } from './check.ts'
 import { readBody } from './loopback.ts'
 
 /** A request as far as routing needs it. */
@@ -56,4 +57,13 @@ export function tokenOf({ headers, query, form }: Call): string | null {
 function bearer(header: string | string[] | undefined): string | null {
   if (typeof header !== 'string') return null
   return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? null
+}
+
+/** Whether a parameter of a POST holds a JSON object. */
+export function hasObject({ form }: Call, name: string): boolean {
+  try {
+    return isObject(JSON.parse(form?.get(name) ?? ''))
+  } catch {
+    return false
+  }
 }

@@ -4,13 +4,14 @@ import {
   invalidToken,
   methodNotAllowed,
   ok,
+  parameterRequired,
   resourceNotFound,
   send,
   tokenRequired,
   wrongCredentials,
 } from './answer.ts'
 import type { Answer } from './answer.ts'
-import { readCall, tokenOf, wantsJson } from './call.ts'
+import { hasObject, readCall, tokenOf, wantsJson } from './call.ts'
 import type { Call } from './call.ts'
 import { isObject } from './check.ts'
 import { controlAnswer, isControl } from './control.ts'
@@ -34,6 +35,8 @@ export interface SimulatorOptions {
   readonly username?: string
   readonly password?: string
   readonly context?: string
+  /** A factor on the times of the jobs that its operations submit. */
+  readonly pace?: number
   /** The longest life a token can get. */
   readonly tokenMinutes?: number
   /** Epoch ms; what traces and tokens go by. */
@@ -58,7 +61,7 @@ export interface Simulator extends Verbs {
  * can do is there over HTTP too, under `/_simulator`.
  */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const { port = 0, context = 'gis', tokenMinutes, now = Date.now } = options
+  const { port = 0, context = 'gis', pace = 1, tokenMinutes, now = Date.now } = options
   const { username = 'siteadmin' } = options
   let { password = 'simulated-password' } = options
   const adminPath = `/${context}/admin`
@@ -141,10 +144,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (!wantsJson(call)) return directoryPage
     const grantedAt = grantOf(call)
     if (typeof grantedAt !== 'number') return grantedAt
+    const { requires } = operation
+    if (requires !== null && !hasObject(call, requires)) return parameterRequired(requires)
     if (!operation.isAlwaysAsync && call.form?.get('async') !== 'true') {
       return ok({ status: 'success' })
     }
-    return ok(submit(operation.kind, { target: operation.target }))
+    return ok(submit(operation.kind, { target: operation.target, pace }))
   }
 
   /** When the call's token was granted, or how it is refused. */

@@ -55,7 +55,7 @@ export async function consumerFolder() {
       for (const name of forTypes) await rm(join(modules, name), { recursive: true })
     },
     run: (script: string, args: readonly string[] = [], env: Record<string, string> = {}) =>
-      new Run(args, env, undefined, { script, cwd: folder.path }),
+      new Run(args, env, undefined, { command: [process.execPath, script], cwd: folder.path }),
   }
 }
 
