@@ -36,6 +36,29 @@ test.each<[string, Position, string]>([
   expect(step.item).toEqual({ kind: 'gap', asked: 'x', oldest: 8, newest: 20 })
 })
 
+test('a gap in the middle of a stream moves the reader past it and is handed on', () => {
+  const data = JSON.stringify({ asked: 'a1-7', oldest: 21, newest: 30 })
+  const gap = readFrame(at('a1-7'), { id: 'a1-20', event: 'feed.gap', data })
+  expect(gap.position).toEqual(at('a1-20'))
+  expect(gap.item).toEqual({ kind: 'gap', asked: 'a1-7', oldest: 21, newest: 30 })
+
+  const next = readFrame(gap.position, eventFrame('a1-21', 21))
+  expect(next.position).toEqual(at('a1-21'))
+  expect(next.item).toMatchObject({ kind: 'event' })
+  // Who is cut off right behind the gap goes on from there, and is not told of it again.
+  expect(readFrame(gap.position, helloFrame('a1-20'))).toEqual({
+    position: at('a1-20'),
+    item: null,
+  })
+})
+
+test('a gap after which nothing is kept moves the reader to the head', () => {
+  const data = JSON.stringify({ asked: 'a1-7', oldest: null, newest: 30 })
+  const { position, item } = readFrame(at('a1-7'), { id: 'a1-30', event: 'feed.gap', data })
+  expect(position).toEqual(at('a1-30'))
+  expect(item).toEqual({ kind: 'gap', asked: 'a1-7', oldest: null, newest: 30 })
+})
+
 test('an event moves the reader and is handed on with its text', () => {
   const frame = eventFrame('a1-8', 8)
   const step = readFrame(at('a1-7'), frame)

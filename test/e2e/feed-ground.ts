@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { startSimulator } from '../../src/simulator/simulator.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
 import { anUpstream, callApi } from '../helpers/app.ts'
 import type { Call } from '../helpers/app.ts'
 import { serve, temporaryFolder } from '../helpers/daemon.ts'
@@ -8,7 +9,7 @@ import { serve, temporaryFolder } from '../helpers/daemon.ts'
  * The built daemon before a simulated Enterprise that knows no job; after a kill or a stop it can be
  * started anew on the same address and database.
  */
-export async function feedGround(settings: object = {}) {
+export async function feedGround(settings: (simulator: Simulator) => object = () => ({})) {
   const folder = await temporaryFolder()
   const simulator = await startSimulator()
   const config = {
@@ -16,7 +17,7 @@ export async function feedGround(settings: object = {}) {
     database: join(folder.path, 'jobwatch.db'),
     upstreams: [anUpstream('prod', simulator)],
     feed: { maxStreams: 1000 },
-    ...settings,
+    ...settings(simulator),
   }
   let daemon = await serve(config, folder.path)
   const { url } = daemon

@@ -1,10 +1,13 @@
 import { Agent, get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { until } from '../e2e/ground.ts'
 import { anUpstream, noPolling, startApp } from '../helpers/app.ts'
+import { valueOf } from '../helpers/exposition.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
-import { openFeed } from './reader.ts'
+import { eventsPerLook, watchBigJob } from './big-job.ts'
+import { isCut, openFeed } from './reader.ts'
 import type { FeedReader } from './reader.ts'
 
 const hourMs = 3_600_000
@@ -92,19 +95,20 @@ test('a bookmark is a cursor: going on from it misses and repeats nothing', asyn
 
 test.each([
   [0, 12],
-  [0.999, 10],
+  [0.999, 10.8012],
 ])(
   'a stream is closed on a whole frame after 12 hours at most (a die that shows %d)',
-  async (die, expectedHours) => {
+  async (die, hours) => {
     await using at = await startWithClock({ random: () => die })
     using feed = await openFeed(at.stream)
-    let ended = false
-    const rest = feed.rest().finally(() => (ended = true))
-    await at.clock.advance(expectedHours * hourMs - 60_000)
-    expect(ended).toBe(false)
-    await at.clock.advance(12 * hourMs - (expectedHours * hourMs - 60_000))
-    const frames = await rest
-    expect(frames.length).toBeGreaterThan(2000)
+    await feed.hello()
+    await at.append(1)
+    at.clock.jump(hours * hourMs - 60_000)
+    await at.clock.advance(59_000)
+    await at.append(1)
+    expect(await feed.seqs(2)).toEqual([1, 2])
+    await at.clock.advance(2000)
+    for (const { event } of await feed.rest()) expect(event).toBe('feed.bookmark')
   },
 )
 
@@ -119,8 +123,76 @@ test('a stream that ended gives its place back, also to a client that keeps conn
     const stream = await open()
     expect(stream.statusCode).toBe(200)
     const whole = text(stream)
-    await at.clock.advance(12 * hourMs)
+    at.clock.jump(12 * hourMs)
+    await at.clock.advance(1000)
     expect(await whole).toMatch(/\n\n$/)
   }
   agent.destroy()
 })
+
+describe('a socket', () => {
+  /** One that is open and has read nothing but hello, with more to come than sockets hold. */
+  async function startSlow() {
+    const at = await startWithClock()
+    const big = await watchBigJob(at)
+    const feed = await openFeed(`${at.stream}?type=job.stage.changed`, { keepsText: false })
+    const { hello } = await feed.hello()
+    await big.stir()
+    const shown = async (name: string, labels: Record<string, string> = {}) =>
+      valueOf((await at.call('/metrics')).text, `jobwatch_sse_${name}`, labels) ?? NaN
+    // Events 1 and 2 are of its registration and its first look.
+    return {
+      ...at,
+      feed,
+      helloId: hello.id ?? '',
+      shown,
+      seqs: Array.from({ length: eventsPerLook }, (_, n) => n + 3),
+    }
+  }
+
+  test('that takes nothing is cut off, and its reader comes back for the rest', async () => {
+    await using at = await startSlow()
+    await until(async () => (await at.shown('queued_bytes')) > 0)
+    await until(async () => {
+      await at.clock.advance(1000)
+      return (await at.shown('disconnects_total', { reason: 'stalled' })) === 1
+    })
+    expect(await at.shown('clients')).toBe(0)
+    const ids = await readUntilCut(at.feed)
+    expect(ids.length).toBeLessThan(eventsPerLook)
+
+    const headers = { 'last-event-id': ids.at(-1) ?? at.helloId }
+    using again = await openFeed(`${at.stream}?type=job.stage.changed`, { headers })
+    const rest = await again.seqs(eventsPerLook - ids.length)
+    expect([...ids.map((id) => Number(id.split('-')[1])), ...rest]).toEqual(at.seqs)
+  })
+
+  test('that takes a little now and then keeps its stream, however long it takes', async () => {
+    await using at = await startSlow()
+    const seen: number[] = []
+    while (seen.length < eventsPerLook) {
+      const sent = await at.shown('events_sent_total')
+      seen.push(...(await at.feed.seqs(20)))
+      // Sockets between the two hold some of it: time passes when the daemon's has taken more.
+      await until(async () => {
+        const now = await at.shown('events_sent_total')
+        return now > sent || now === eventsPerLook
+      })
+      await at.clock.advance(25_000)
+    }
+    expect(seen).toEqual(at.seqs)
+    expect(await at.shown('clients')).toBe(1)
+    at.feed.close()
+  })
+})
+
+/** The ids of the events that a connection still holds which its server has cut. */
+async function readUntilCut(feed: FeedReader): Promise<readonly string[]> {
+  const ids: string[] = []
+  try {
+    for (;;) ids.push((await feed.eventFrame()).id ?? '')
+  } catch (error) {
+    if (!isCut(error)) throw error
+    return ids
+  }
+}
