@@ -44,11 +44,11 @@ const rows = [
   },
   // Loops know interfaces, never implementations.
   {
-    files: /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed)\.ts$/,
+    files: /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed|feed-reader)\.ts$/,
     imports: [
       ...[...basics, ...interfaces],
-      ...['gate.ts', 'looks.ts', 'poller.ts', 'frame-ring.ts', 'watched-job.ts'],
-      ...['dispatcher.ts', 'lane.ts'],
+      ...['gate.ts', 'looks.ts', 'poller.ts', 'frame-ring.ts', 'feed-reader.ts'],
+      ...['watched-job.ts', 'dispatcher.ts', 'lane.ts'],
     ],
     packages: ['p-queue'],
     node: false,
@@ -62,11 +62,18 @@ const rows = [
   {
     files: /^http\//,
     imports: [
-      ...['core/', 'clock.ts', 'log.ts', 'metrics.ts', 'store/store.ts', 'feed.ts'],
-      ...['endpoints.ts', 'endpoint-settings.ts'],
+      ...['core/', 'clock.ts', 'log.ts', 'metrics.ts', 'store/store.ts'],
+      ...['feed.ts', 'feed-reader.ts', 'endpoints.ts', 'endpoint-settings.ts'],
     ],
     packages: ['fastify', 'zod'],
     node: true,
+  },
+  // The commands have no use for it, and do not load its package.
+  {
+    files: /^client\/webhooks\.ts$/,
+    imports: [],
+    packages: ['standardwebhooks'],
+    node: false,
   },
   {
     files: /^client\//,

@@ -15,7 +15,7 @@ type Status = GateStatus & UpstreamStatus & { readonly jobs: number }
 export interface GaugeSources {
   readonly upstreams: readonly { readonly name: string; readonly status: () => Status }[]
   readonly store: Pick<Store, 'readBounds' | 'readBacklog' | 'listEndpoints'>
-  readonly feed: Pick<Feed, 'readerCount'>
+  readonly feed: Pick<Feed, 'readerCount' | 'queuedBytes' | 'lowestCursor'>
   /** The database file. */
   readonly database: string
   readonly clock: Clock
@@ -80,6 +80,13 @@ export function connectGauges(
   })
 
   metrics.sseClients.readWith(() => only(feed.readerCount))
+  metrics.sseQueuedBytes.readWith(() => only(feed.queuedBytes))
+  metrics.sseLag.readWith(
+    ofStore(async () => {
+      const { newest } = await store.readBounds()
+      return Math.max(0, newest - (feed.lowestCursor ?? newest))
+    }),
+  )
   metrics.dbSize.readWith(async () => only(await sizeOf(database)))
   metrics.walSize.readWith(async () => only(await sizeOf(`${database}-wal`)))
 }

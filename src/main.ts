@@ -59,8 +59,11 @@ function exitCodeOf(error: unknown): number {
 /** What to tell the user; null when that has been done, or when it is the user who ended it. */
 function describe(error: unknown): string | null {
   if (error instanceof CommanderError || error instanceof Exit) return null
-  const isOurs =
-    error instanceof AppError || error instanceof ClientError || error instanceof DaemonUnreachable
+  if (error instanceof DaemonUnreachable) {
+    const advice = 'start one with "jobwatch serve", or name it with --server or JOBWATCH_URL'
+    return `${safe(error.message)}: ${advice}`
+  }
+  const isOurs = error instanceof AppError || error instanceof ClientError
   // Parts of a message may come from outside: line by line nothing in it can steer the terminal.
   if (isOurs) return error.message.split('\n').map(safe).join('\n')
   if (stop.signal.aborted) return null

@@ -95,6 +95,8 @@ export function createMetrics({ version }: { version: string }) {
 
     // Feed
     sseClients: gauge('jobwatch_sse_clients', 'Open streams'),
+    sseQueuedBytes: gauge('jobwatch_sse_queued_bytes', 'Written to streams and not yet taken by their sockets'),
+    sseLag: gauge('jobwatch_sse_lag_events', 'Events that the reader furthest behind has yet to come past'),
     sseEventsSent: counter('jobwatch_sse_events_sent_total', 'Events written to streams'),
     sseDisconnects: counter('jobwatch_sse_disconnects_total', 'Streams that ended, by why', ['reason']),
     sseResets: counter('jobwatch_sse_resets_total', 'Readers told that events they asked for are no longer kept'),

@@ -35,6 +35,7 @@ test.each([
   ['http/routes/jobs.ts', '../../store/sqlite/jobs.ts'],
   ['http/routes/jobs.ts', '../../poller.ts'],
   ['client/client.ts', '../core/job.ts'],
+  ['client/client.ts', 'standardwebhooks'],
   ['simulator/simulator.ts', '../app.ts'],
   ['cli/commands/jobs.ts', '../../app.ts'],
   ['a-new-drawer/x.ts', './y.ts'],

@@ -31,6 +31,7 @@ async function ground() {
   return {
     clock,
     store,
+    feed,
     text: () => metrics.text(),
     value: async (name: string, labels: Record<string, string> = {}) =>
       valueOf(await metrics.text(), `jobwatch_${name}`, labels),
@@ -93,6 +94,31 @@ test('the log and the outbox are shown as the database has them', async () => {
   // A clock that was set back makes nothing younger than new.
   at.clock.jump(-3_600_000)
   expect(await at.value('outbox_oldest_age_seconds')).toBe(0)
+})
+
+test('the readers of the feed are shown by what waits for them and how far they are behind', async () => {
+  await using at = await ground()
+  const shown = () =>
+    Promise.all(['sse_clients', 'sse_queued_bytes', 'sse_lag_events'].map((name) => at.value(name)))
+  const register = (jobid: string) =>
+    at.store.registerJob({ upstream: 'prod', jobid }, at.clock.now())
+  await register('j1')
+  expect(await shown()).toEqual([0, 0, 0])
+  const sink = {
+    write: () => true,
+    onDrain: () => undefined,
+    end: () => undefined,
+    destroy: () => undefined,
+    ...{ queuedBytes: 1234, takenBytes: 0 },
+  }
+  const leave = await at.feed.open({ from: 'live', asked: '', filter: {} }, sink)
+  expect(await shown()).toEqual([1, 1234, 0])
+  // Nobody wakes this feed.
+  await register('j2')
+  await register('j3')
+  expect(await shown()).toEqual([1, 1234, 2])
+  leave()
+  expect(await shown()).toEqual([0, 0, 0])
 })
 
 test('what needs the database is left out once it is closed, and the rest is still told', async () => {

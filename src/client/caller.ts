@@ -16,6 +16,8 @@ export interface Call {
   readonly body?: object
   /** In place of the caller's own. */
   readonly timeoutMs?: number | undefined
+  /** How much longer the daemon may take, having been asked to wait. */
+  readonly waitMs?: number | undefined
 }
 
 export interface Answer {
@@ -45,11 +47,11 @@ export function createCaller(options: ClientOptions): Caller {
   const { signal, timeoutMs: usualTimeoutMs = 30_000 } = options
 
   return {
-    async call(method, path, { query, body, timeoutMs = usualTimeoutMs } = {}) {
+    async call(method, path, { query, body, timeoutMs = usualTimeoutMs, waitMs = 0 } = {}) {
       const url = connection.url(path, query)
       const json = body === undefined ? {} : { 'content-type': 'application/json' }
       const deadline = startDeadline(signal)
-      deadline.restart(timeoutMs)
+      deadline.restart(timeoutMs + waitMs)
       try {
         const response = await connection.fetch(url, {
           method,

@@ -1,10 +1,4 @@
-import type {
-  EventList,
-  JobAnswer,
-  JobInEvent,
-  JobList,
-  RegisterJobInput,
-} from '../http/schemas.ts'
+import type { EventList, JobAnswer, JobInEvent, JobList, RegisterJobInput } from './answers.ts'
 import { createCaller, pathSegment } from './caller.ts'
 import type { ClientOptions, ObjectAnswer } from './caller.ts'
 import { startDeadline } from './deadline.ts'
@@ -19,7 +13,7 @@ import { follow } from './follow.ts'
 import type { FollowQuery } from './follow.ts'
 import type { FollowItem } from './position.ts'
 import { waitForJobs } from './wait.ts'
-import type { Ending, JobNews } from './wait.ts'
+import type { Ending, JobNews, WaitCalls } from './wait.ts'
 
 /** Which upstream is meant when two share a job id. */
 export interface AtUpstream {
@@ -39,6 +33,10 @@ export interface EventQuery extends EventFilters {
   /** A seq or an event's id; what comes after it is answered. */
   readonly after?: string | number | undefined
   readonly limit?: number | undefined
+  /** So many of the newest events, in place of `after` and `limit`. */
+  readonly last?: number | undefined
+  /** How long to wait for an event, should there be none yet; at most five minutes. */
+  readonly waitMs?: number | undefined
 }
 
 /** How the feed is followed while jobs are waited for. */
@@ -52,7 +50,7 @@ export interface WaitOptions extends AtUpstream, Following {
 }
 
 /** How a job came out, and the job. */
-export interface Waited {
+export interface WaitResult {
   readonly ending: Ending
   readonly job: JobInEvent
 }
@@ -70,13 +68,20 @@ export interface Client extends EndpointCalls, DeliveryCalls {
   listEvents(query?: EventQuery): Promise<EventList>
   /** Each event once and in order, over as many connections as it takes; see `follow`. */
   follow(query?: FollowQuery): AsyncGenerator<FollowItem, void, undefined>
-  /** Registers jobs and follows them until each has come out; see `waitForJobs`. */
+  /**
+   * Registers jobs if need be, and yields how each is found, then every event of theirs once and in
+   * order, until all have come out. Throws what `follow` throws, and the reason of a signal that
+   * aborts.
+   */
   waitForJobs(
     jobs: readonly RegisterJobInput[],
     following?: Following,
   ): AsyncGenerator<JobNews, void, undefined>
-  /** Registers a job if need be, and resolves when it has come out. */
-  waitFor(jobid: string, options?: WaitOptions): Promise<Waited>
+  /**
+   * Registers a job if need be, and resolves when it has come out. Rejects with `WaitTimeout`, or
+   * with what `waitForJobs` throws.
+   */
+  waitFor(jobid: string, options?: WaitOptions): Promise<WaitResult>
 }
 
 export function createClient(options: ClientOptions): Client {
@@ -101,60 +106,79 @@ export function createClient(options: ClientOptions): Client {
     async getDocument(jobid, { upstream } = {}) {
       return (await call('GET', `${jobPath(jobid)}/document`, { query: { upstream } })).text
     },
-    async listEvents({ after, limit, ...filters } = {}) {
-      const query = { after, limit, ...filterQuery(filters) }
-      return parse(await call('GET', '/v1/events', { query }), isEventList)
+    async listEvents({ after, limit, last, waitMs, ...filters } = {}) {
+      const wait = waitMs === undefined ? undefined : `${waitMs}ms`
+      const query = { after, limit, last, wait, ...filterQuery(filters) }
+      return parse(await call('GET', '/v1/events', { query, waitMs }), isEventList)
     },
-    follow: (query) => follow({ ...options, ...query }),
-    waitForJobs: (jobs, following) =>
-      waitForJobs(
-        {
-          registerJob: (input) => client.registerJob(input),
-          readHead: async () => {
-            const { feedCursor } = await client.listJobs({ limit: 1 })
-            if (feedCursor !== null) return feedCursor
-            const detail = 'X-Jobwatch-Cursor is missing in the answer: does a proxy take it out?'
-            throw new ClientError('unexpected_answer', detail)
-          },
-          follow: (from) => client.follow({ ...from, ...following }),
-        },
-        jobs,
-      ),
-    waitFor: (jobid, wait) => waitFor(options, jobid, wait),
+    async *follow({ signal, ...query } = {}) {
+      const deadline = startDeadline(options.signal, signal)
+      try {
+        yield* follow({ ...options, ...query, signal: deadline.signal })
+      } finally {
+        deadline.end()
+      }
+    },
+    async *waitForJobs(jobs, { signal, ...following } = {}) {
+      const deadline = startDeadline(options.signal, signal)
+      const guarded = createClient({ ...options, signal: deadline.signal })
+      try {
+        const haveComeOut = yield* waitForJobs(waitCalls(guarded, following), jobs)
+        if (!haveComeOut) deadline.signal.throwIfAborted()
+      } finally {
+        deadline.end()
+      }
+    },
+    waitFor: (jobid, wait) => waitFor(client, jobid, wait),
     ...endpointCalls(caller),
     ...deliveryCalls(caller),
   }
   return client
 }
 
+function waitCalls(client: Client, following: Following): WaitCalls {
+  return {
+    registerJob: (input) => client.registerJob(input),
+    async readHead() {
+      const { feedCursor } = await client.listJobs({ limit: 1 })
+      if (feedCursor !== null) return feedCursor
+      const detail = 'X-Jobwatch-Cursor is missing in the answer: does a proxy take it out?'
+      throw new ClientError('unexpected_answer', detail)
+    },
+    async findJob({ jobid, upstream }) {
+      try {
+        return await client.getJob(jobid, { upstream })
+      } catch (error) {
+        if (error instanceof ClientError && error.code === 'job_not_found') return null
+        throw error
+      }
+    },
+    follow: (from) => client.follow({ ...following, ...from }),
+  }
+}
+
 async function waitFor(
-  options: ClientOptions,
+  client: Client,
   jobid: string,
-  { upstream, timeoutMs, onNews, signal = options.signal, ...following }: WaitOptions = {},
-): Promise<Waited> {
+  { upstream, timeoutMs, onNews, signal, ...following }: WaitOptions = {},
+): Promise<WaitResult> {
   const deadline = startDeadline(signal)
   if (timeoutMs !== undefined) deadline.restart(timeoutMs)
-  const client = createClient({ ...options, signal: deadline.signal })
-  const input = { jobid, ...(upstream !== undefined && { upstream }) }
+  const jobs = [{ jobid, ...(upstream !== undefined && { upstream }) }]
   let last: JobNews | null = null
   try {
-    for await (const news of client.waitForJobs([input], {
-      ...following,
-      signal: deadline.signal,
-    })) {
+    for await (const news of client.waitForJobs(jobs, { ...following, signal: deadline.signal })) {
       last = news
       onNews?.(news)
     }
   } catch (error) {
-    if (!deadline.isOver()) throw error
+    if (!deadline.isOver() || error !== deadline.signal.reason) throw error
   } finally {
     deadline.end()
   }
   const { ending = null, job = null } = last ?? {}
-  if (job !== null && ending !== null) return { ending, job }
-  if (deadline.isOver()) throw new WaitTimeout(jobid, job)
-  signal?.throwIfAborted()
-  throw new ClientError('unexpected_answer', `the feed ended before job ${jobid} did`)
+  if (job === null || ending === null) throw new WaitTimeout(jobid, job)
+  return { ending, job }
 }
 
 function isJob(value: ObjectAnswer): value is ObjectAnswer & JobAnswer {

@@ -1,4 +1,4 @@
-import type { ProblemAnswer } from '../http/schemas.ts'
+import type { ProblemAnswer } from './answers.ts'
 import { ClientError } from './errors.ts'
 
 /** The daemon to talk to. */

@@ -1,4 +1,4 @@
-import type { DeliveryAnswer, DeliveryDetail, DeliveryList } from '../http/schemas.ts'
+import type { DeliveryAnswer, DeliveryDetail, DeliveryList } from './answers.ts'
 import type { Caller, ObjectAnswer } from './caller.ts'
 
 export interface DeliveryQuery {

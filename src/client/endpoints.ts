@@ -4,7 +4,7 @@ import type {
   EndpointList,
   EndpointWithSecret,
   ReplayAnswer,
-} from '../http/schemas.ts'
+} from './answers.ts'
 import { pathSegment } from './caller.ts'
 import type { Caller, ObjectAnswer } from './caller.ts'
 

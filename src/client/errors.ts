@@ -1,4 +1,4 @@
-import type { JobInEvent, ProblemAnswer } from '../http/schemas.ts'
+import type { JobInEvent, ProblemAnswer } from './answers.ts'
 
 export interface ClientErrorOptions extends ErrorOptions {
   /** The HTTP status, when there was an answer. */
@@ -32,11 +32,7 @@ export class DaemonUnreachable extends Error {
 
   constructor(server: string, cause: unknown) {
     const why = reasonOf(cause)
-    super(
-      `no daemon at ${server}${why === null ? '' : ` (${why})`}: ` +
-        'start one with "jobwatch serve", or name it with --server or JOBWATCH_URL',
-      { cause },
-    )
+    super(`no daemon at ${server}${why === null ? '' : ` (${why})`}`, { cause })
     this.server = server
   }
 }

@@ -19,12 +19,13 @@ export interface FollowQuery extends EventFilters {
   readonly after?: string | number | undefined
   /** Ends the generator, which then returns. */
   readonly signal?: AbortSignal | undefined
+  /** Called whenever a connection opens or is lost. */
   readonly onState?: ((state: FollowState) => void) | undefined
   /** The first pause before coming back, until the server says its `retry:`. */
   readonly reconnectMs?: number | undefined
   /** A connection without a frame for so long is dead; the server sends one every 15 s. */
   readonly silenceMs?: number | undefined
-  /** Throws `DaemonUnreachable` after so long without a frame; otherwise there is no end to trying. */
+  /** Throws `DaemonUnreachable` once the daemon has been away for so long; otherwise tries for ever. */
   readonly giveUpAfterMs?: number | undefined
   /** Throws `DaemonUnreachable` when there is no daemon to begin with; one that goes may come back. */
   readonly mustBeThere?: boolean | undefined
@@ -42,17 +43,21 @@ interface Reader {
   baseMs: number
   failures: number
   hasConnected: boolean
-  /** When the last connection that brought a frame was lost; null while there is one. */
-  lostAt: number | null
+  /** Since when there is no connection that brings frames; null while there is one. */
+  awaySince: number | null
+  readonly giveUpAfterMs: number
 }
 
-/** Why a connection ended that is to be followed by another one. */
-interface Ending {
+/** Why a connection was lost that is to be followed by another one. */
+interface Loss {
   readonly reason: string
+  readonly cause: unknown
   readonly retryAfterMs: number | null
 }
 
 const answerMs = 30_000
+/** However little patience is left, the last try gets a chance. */
+const leastMs = 1000
 const maxFrameChars = 4_194_304
 
 /**
@@ -68,37 +73,41 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FollowItem
     baseMs: reconnectMs,
     failures: 0,
     hasConnected: false,
-    lostAt: null,
+    awaySince: performance.now(),
+    giveUpAfterMs,
   }
   while (!signal?.aborted) {
-    const { reason, retryAfterMs } = yield* readConnection(reader, options)
+    const { reason, cause, retryAfterMs } = yield* readConnection(reader, options)
     if (signal?.aborted) return
     reader.failures += 1
     const { failures, baseMs } = reader
     const delayMs = reconnectDelayMs({ failures, baseMs, retryAfterMs, random: Math.random })
-    const patienceMs = patienceLeftMs(reader, giveUpAfterMs)
-    if (patienceMs <= 0) {
-      const awayFor = `away for ${Math.round(giveUpAfterMs / 1000)} s`
-      throw new DaemonUnreachable(reader.connection.server, awayFor)
-    }
+    const patienceMs = patienceLeftMs(reader)
+    if (patienceMs <= 0) throw new DaemonUnreachable(reader.connection.server, cause)
     const retryInMs = Math.min(delayMs, patienceMs)
     onState?.({ state: 'lost', reason, retryInMs })
     await pause(retryInMs, signal)
   }
 }
 
-/** How much longer to look for the daemon; the time runs from the first connection that failed. */
-function patienceLeftMs(reader: Reader, giveUpAfterMs: number): number {
+/** How much longer to look for the daemon. */
+function patienceLeftMs(reader: Reader): number {
   const now = performance.now()
-  reader.lostAt ??= now
-  return reader.lostAt + giveUpAfterMs - now
+  reader.awaySince ??= now
+  return reader.awaySince + reader.giveUpAfterMs - now
+}
+
+/** As long as is usual for this, but no longer than there is patience. */
+function limitMs(reader: Reader, usualMs: number): number {
+  return Math.min(usualMs, Math.max(patienceLeftMs(reader), leastMs))
 }
 
 /** Yields what one connection brings, and returns why it ended. */
 async function* readConnection(
   reader: Reader,
   options: FollowOptions,
-): AsyncGenerator<FollowItem, Ending, undefined> {
+): AsyncGenerator<FollowItem, Loss, undefined> {
+  const { silenceMs = 45_000 } = options
   const deadline = startDeadline(options.signal)
   try {
     const body = await openStream(reader, options, deadline)
@@ -116,13 +125,14 @@ async function* readConnection(
       .getReader()
     let isOpen = false
     for (;;) {
-      const frame = await nextFrame(frames, deadline, options.silenceMs ?? 45_000)
+      const waitMs = isOpen ? silenceMs : limitMs(reader, silenceMs)
+      const frame = await nextFrame(frames, deadline, waitMs)
       if ('reason' in frame) return frame
       if (!isOpen) {
         isOpen = true
         reader.hasConnected = true
         reader.failures = 0
-        reader.lostAt = null
+        reader.awaySince = null
         options.onState?.({ state: 'open' })
       }
       const { position, item } = readFrame(reader.position, frame)
@@ -138,7 +148,7 @@ async function openStream(
   reader: Reader,
   options: FollowOptions,
   deadline: Deadline,
-): Promise<NonNullable<Response['body']> | Ending> {
+): Promise<NonNullable<Response['body']> | Loss> {
   const { connection, position } = reader
   const query = {
     after: position.kind === 'asked' ? position.after : undefined,
@@ -150,7 +160,7 @@ async function openStream(
     ...(position.kind === 'at' && { 'last-event-id': position.id }),
   })
   try {
-    deadline.restart(answerMs)
+    deadline.restart(limitMs(reader, answerMs))
     const response = await connection.fetch(url, {
       headers,
       redirect: 'manual',
@@ -163,13 +173,13 @@ async function openStream(
     const refusal = await readRefusal(connection.server, response)
     if (isForGood(response.status, reader.hasConnected)) throw refusal
     const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now())
-    return { reason: refusal.message, retryAfterMs }
+    return { ...lost(refusal.message), retryAfterMs }
   } catch (error) {
     if (error instanceof ClientError) throw error
     const unreachable = new DaemonUnreachable(connection.server, error)
     const isFirst = reader.failures === 0 && !reader.hasConnected
     if (options.mustBeThere && isFirst && !options.signal?.aborted) throw unreachable
-    return ending(unreachable.message)
+    return lost(unreachable.message, error)
   }
 }
 
@@ -184,23 +194,23 @@ function isForGood(status: number, hasConnected: boolean): boolean {
 async function nextFrame(
   frames: { read(): Promise<{ done: boolean; value?: Frame | undefined }> },
   deadline: Deadline,
-  silenceMs: number,
-): Promise<Frame | Ending> {
-  deadline.restart(silenceMs)
+  waitMs: number,
+): Promise<Frame | Loss> {
+  deadline.restart(waitMs)
   try {
     const { value } = await frames.read()
-    if (deadline.signal.aborted) return ending('the reader was stopped')
-    return value ?? ending('the stream ended')
+    if (deadline.signal.aborted) return lost('the reader was stopped')
+    return value ?? lost('the stream ended')
   } catch (error) {
     const why: unknown = deadline.isOver() ? deadline.signal.reason : error
-    return ending(`the connection was lost (${reasonOf(why) ?? 'refused'})`)
+    return lost(`the connection was lost (${reasonOf(why) ?? 'refused'})`)
   } finally {
     deadline.pause()
   }
 }
 
-function ending(reason: string): Ending {
-  return { reason, retryAfterMs: null }
+function lost(reason: string, cause: unknown = reason): Loss {
+  return { reason, cause, retryAfterMs: null }
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

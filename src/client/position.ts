@@ -1,4 +1,4 @@
-import type { EventAnswer } from '../http/schemas.ts'
+import type { EventAnswer } from './answers.ts'
 import { parseObject } from './connection.ts'
 import { ClientError } from './errors.ts'
 
@@ -86,7 +86,7 @@ function parseEvent(text: string): EventAnswer {
   const value = parseObject(text)
   const data = value?.['data']
   if (typeof value?.['type'] === 'string' && typeof data === 'object' && data !== null) {
-    return value as EventAnswer
+    return value as unknown as EventAnswer
   }
   throw new ClientError('unexpected_answer', 'the feed sent an event that is none')
 }

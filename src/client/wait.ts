@@ -1,4 +1,5 @@
-import type { EventAnswer, JobAnswer, JobInEvent, RegisterJobInput } from '../http/schemas.ts'
+import type { EventAnswer, JobAnswer, JobInEvent, RegisterJobInput } from './answers.ts'
+import { ClientError, DaemonUnreachable } from './errors.ts'
 import type { EventFilters } from './filters.ts'
 import type { FollowItem } from './position.ts'
 
@@ -37,41 +38,74 @@ export interface JobNews {
   readonly event: EventAnswer | null
 }
 
+/** What tells a job from all others. */
+type JobKey = Pick<JobInEvent, 'upstream' | 'jobid'>
+
 /** What waiting stands on. */
 export interface WaitCalls {
-  registerJob(input: RegisterJobInput): Promise<{ readonly job: JobAnswer }>
   /** The id of the newest event. */
   readHead(): Promise<string>
+  registerJob(input: RegisterJobInput): Promise<{ readonly job: JobAnswer }>
+  /** Null when the daemon does not know the job. */
+  findJob(key: JobKey): Promise<JobAnswer | null>
   follow(from: EventFilters & { readonly after: string }): AsyncGenerator<FollowItem>
 }
 
-/** With more jobs the address of the feed would grow too long: then they are picked here. */
-const maxJobidsInFilter = 100
+/** The latest news of each job that is waited for, by its key. */
+type Known = Map<string, JobNews>
 
 /**
  * Registers jobs and follows them until each has come out. Yields how each is found, then every
- * event of theirs once and in order; returns when all are over, or when following ends.
+ * event of theirs once and in order. Returns true when all have come out, false when following ended
+ * before that.
  */
 export async function* waitForJobs(
   calls: WaitCalls,
   inputs: readonly RegisterJobInput[],
-): AsyncGenerator<JobNews, void, undefined> {
+): AsyncGenerator<JobNews, boolean, undefined> {
   // The position comes first: what happens while the jobs are registered is told by the feed.
-  const after = await calls.readHead()
-  const known = new Map<string, JobNews>()
+  let after: string | null = await calls.readHead()
+  const known: Known = new Map()
   for (const input of inputs) {
-    const news = found((await calls.registerJob(input)).job)
-    known.set(jobKey(news.job), news)
+    const { job } = await calls.registerJob(input)
+    known.set(jobKey(job), found(job))
   }
   yield* known.values()
-  if (areAllOver(known)) return
+  while (after !== null && !areAllOver(known)) after = yield* followFrom(after, calls, known)
+  return areAllOver(known)
+}
 
+/** Follows until all are over or following ends (null), or returns from where to follow anew. */
+async function* followFrom(
+  after: string,
+  calls: WaitCalls,
+  known: Known,
+): AsyncGenerator<JobNews, string | null, undefined> {
+  for await (const item of calls.follow({ after, ...jobidFilter(known) })) {
+    if (item.kind === 'event') yield* tell(newsOf(item.event, known), known)
+    else {
+      const news = await findAgain(calls, known)
+      // Away again amid the questions: once the daemon is back, it tells of the gap again.
+      if (news === null) return item.asked
+      yield* tell(news, known)
+    }
+    if (areAllOver(known)) return null
+  }
+  return null
+}
+
+/** Servers refuse longer addresses, the strictest of them from 8 KB on. */
+const maxFilterLength = 4000
+
+function jobidFilter(known: Known): EventFilters {
   const jobids = [...new Set([...known.values()].map(({ job }) => job.jobid))]
-  const filter = jobids.length > maxJobidsInFilter ? {} : { jobids }
-  for await (const item of calls.follow({ after, ...filter })) {
-    if (item.kind === 'gap') yield* findAgain(calls, known)
-    else yield* takeIn(item.event, known)
-    if (areAllOver(known)) return
+  return jobids.join('&jobid=').length > maxFilterLength ? {} : { jobids }
+}
+
+function* tell(news: readonly JobNews[], known: Known): Generator<JobNews, void, undefined> {
+  for (const one of news) {
+    known.set(jobKey(one.job), one)
+    yield one
   }
 }
 
@@ -79,44 +113,62 @@ function found(job: JobInEvent): JobNews {
   return { job, ending: endingOf(job), event: null }
 }
 
-function* takeIn(event: EventAnswer, known: Map<string, JobNews>): Generator<JobNews> {
-  const { job, change } = event.data
+/** What an event says of a job that is waited for; nothing when it is of none. */
+function newsOf(event: EventAnswer, known: Known): readonly JobNews[] {
+  const { job } = event.data
   const before = job && known.get(jobKey(job))
-  if (job === undefined || before === undefined) return
-  // An event from before the registration was answered is news, but not how the job is now.
-  const isNewer = (job.lastSeq ?? 0) > (before.job.lastSeq ?? 0)
-  const news = {
-    job: isNewer ? job : before.job,
-    // The first event of a look already shows the end that its last one tells.
-    ending: isNewer && endKinds.has(change.kind) ? endingOf(job) : before.ending,
-    event,
-  }
-  known.set(jobKey(job), news)
-  yield news
+  if (job === undefined || before === undefined) return []
+  // An event from before the job was read is news, but not how the job is now.
+  if ((job.lastSeq ?? 0) <= (before.job.lastSeq ?? 0)) return [{ ...before, event }]
+  return [{ job, ending: endingAfter(event, job, before.ending), event }]
 }
 
-/** The kinds of changes that can end a job, or begin it anew. */
-const endKinds: ReadonlySet<string> = new Set(['status', 'presence', 'registry'])
-
-/** What the log no longer tells, the jobs themselves do; the log may even be another one. */
-async function* findAgain(
-  calls: WaitCalls,
-  known: Map<string, JobNews>,
-): AsyncGenerator<JobNews, void, undefined> {
-  const running = [...known.values()].filter(({ ending }) => ending === null)
-  for (const { job } of running) {
-    const { jobid, upstream } = job
-    const news = found((await calls.registerJob({ jobid, upstream })).job)
-    known.set(jobKey(news.job), news)
-    yield news
+/**
+ * How a job has come out once this event was told. All events of one look carry the job as it is
+ * after the look: that it has ended is told by the last of them alone.
+ */
+function endingAfter(
+  { type, data: { change } }: EventAnswer,
+  job: JobInEvent,
+  before: Ending | null,
+): Ending | null {
+  if (change.kind === 'status' || type === 'job.lost' || type === 'job.unwatched') {
+    return endingOf(job)
   }
+  return type === 'job.found' || type === 'job.watched' ? null : before
 }
 
-function areAllOver(known: ReadonlyMap<string, JobNews>): boolean {
+/**
+ * What the log no longer tells, the jobs themselves do. The log may even be another one, such as
+ * that of a backup, and its daemon may know nothing of them. Null when it cannot be asked just now.
+ */
+async function findAgain(calls: WaitCalls, known: Known): Promise<readonly JobNews[] | null> {
+  const news: JobNews[] = []
+  try {
+    for (const { job, ending } of known.values()) {
+      const { jobid, upstream } = job
+      const present = await calls.findJob({ jobid, upstream })
+      if (present !== null) news.push(found(present))
+      else if (ending === null) news.push(found((await calls.registerJob({ jobid, upstream })).job))
+    }
+  } catch (error) {
+    if (isAway(error)) return null
+    throw error
+  }
+  return news
+}
+
+/** A proxy answers for a daemon that is away. */
+function isAway(error: unknown): boolean {
+  if (error instanceof DaemonUnreachable) return true
+  return error instanceof ClientError && (error.status ?? 0) >= 500
+}
+
+function areAllOver(known: Known): boolean {
   return [...known.values()].every(({ ending }) => ending !== null)
 }
 
-/** What tells a job from all others. */
-export function jobKey({ upstream, jobid }: Pick<JobInEvent, 'upstream' | 'jobid'>): string {
+/** What tells a job from all others, as one text. */
+export function jobKey({ upstream, jobid }: JobKey): string {
   return `${upstream}/${jobid}`
 }

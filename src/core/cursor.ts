@@ -6,14 +6,18 @@ export interface Epoch {
   readonly firstSeq: number
 }
 
-/** What the log holds at one moment. */
-export interface LogBounds {
-  /** Oldest first; the last one is current. */
-  readonly epochs: readonly Epoch[]
+/** Between which seqs the log lies at one moment. */
+export interface LogEnds {
   /** The highest seq ever given, 0 before the first event. */
   readonly newest: number
   /** The lowest seq still kept, null while nothing is. */
   readonly oldest: number | null
+}
+
+/** What the log holds at one moment. */
+export interface LogBounds extends LogEnds {
+  /** Oldest first; the last one is current. */
+  readonly epochs: readonly Epoch[]
 }
 
 /** Where a reader goes on from. */
@@ -42,10 +46,19 @@ export function parseCursor(text: string): Cursor | null {
  * header, which must be answered in the stream). After a gap everything that is kept follows.
  */
 export function resolveCursor(cursor: Cursor | null, bounds: LogBounds): Position {
-  const everythingKept = (bounds.oldest ?? bounds.newest + 1) - 1
-  if (cursor === null || !isOfThisLog(cursor, bounds)) return { after: everythingKept, gap: true }
-  if (cursor.seq < everythingKept) return { after: everythingKept, gap: true }
-  return { after: cursor.seq, gap: false }
+  if (cursor !== null && isOfThisLog(cursor, bounds)) return positionAfter(cursor.seq, bounds)
+  return { after: beforeOldest(bounds), gap: true }
+}
+
+/** Where a reader that has come up to this seq goes on, whatever was pruned since. */
+export function positionAfter(seq: number, bounds: LogEnds): Position {
+  const start = beforeOldest(bounds)
+  return seq < start ? { after: start, gap: true } : { after: seq, gap: false }
+}
+
+/** The position from which everything that is kept is still to come. */
+function beforeOldest({ oldest, newest }: LogEnds): number {
+  return (oldest ?? newest + 1) - 1
 }
 
 function isOfThisLog(cursor: Cursor, { epochs, newest }: LogBounds): boolean {

@@ -121,12 +121,12 @@ export interface RegisterJobInput {
   readonly deadline?: string | null
 }
 
-const limit = z.coerce
+const upTo1000 = z.coerce
   .number({ error: 'must be a whole number from 1 to 1000' })
   .int('must be a whole number from 1 to 1000')
   .min(1, 'must be from 1 to 1000')
   .max(1000, 'must be from 1 to 1000')
-  .default(100)
+const limit = upTo1000.default(100)
 
 const page = { limit, cursor: z.string().max(200).optional() }
 
@@ -233,8 +233,39 @@ const several = z
 
 const eventFilters = { type: several, jobid: several, upstream: several, tag: several }
 
-/** Query of `GET /v1/events`; `after` is read by the cursor's own rules. */
-export const ListEvents = z.strictObject({ after: z.string().optional(), limit, ...eventFilters })
+const maxWaitMs = 300_000
+const waitHint = 'must be a duration such as 30s, at most 5m'
+const wait = z.string().transform((text, ctx) => {
+  const ms = parseDuration(text)
+  if (ms !== null && ms <= maxWaitMs) return ms
+  ctx.issues.push({ code: 'custom', input: text, message: waitHint })
+  return z.NEVER
+})
+
+/** Query of `GET /v1/events`; `after` is read by the cursor's own rules, an empty one is none. */
+export const ListEvents = z
+  .strictObject({
+    after: z.string().optional(),
+    limit: upTo1000.optional(),
+    last: upTo1000.optional(),
+    wait: wait.optional(),
+    ...eventFilters,
+  })
+  .check(({ value: { last, after, limit: given, wait: waitMs }, issues }) => {
+    if (last === undefined) return
+    const refuse = (path: string, message: string) =>
+      issues.push({ code: 'custom', input: undefined, path: [path], message })
+    if (after) {
+      refuse(
+        'last',
+        'is counted from the end of the log, after from a place in it: give one of the two',
+      )
+    }
+    if (given !== undefined) refuse('limit', 'is for after: last itself says how many')
+    if (waitMs !== undefined) {
+      refuse('wait', 'is for after: take the next of this answer, and wait after that')
+    }
+  })
 
 /** Query of `GET /v1/events/stream`. */
 export const StreamEvents = z.strictObject({ after: z.string().optional(), ...eventFilters })

@@ -4,6 +4,7 @@ import { maxHeaderSize, METHODS, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Scope } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
+import { createPlaces } from './places.ts'
 import { HttpProblem, problemBody } from './problem.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
@@ -23,6 +24,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whose request it is: a token's name, or an address where there are no tokens. */
     owner: string
+    /** It waited for events to come: how long that took says nothing of the daemon. */
+    hasWaited: boolean
   }
 }
 
@@ -57,6 +60,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     clientErrorHandler: answerUnreadable,
   })
   app.decorateRequest('owner', '')
+  app.decorateRequest('hasWaited', false)
 
   // A form of any site can send text/plain without asking first: only JSON is taken.
   app.removeContentTypeParser('text/plain')
@@ -78,11 +82,11 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    const { method, routeOptions } = request
+    const { method, routeOptions, hasWaited } = request
     const { statusCode, elapsedTime } = reply
     const durationMs = Math.round(elapsedTime)
     log.debug({ method, route: routeOptions.url, status: statusCode, durationMs }, 'http.answered')
-    if (routeOptions.url !== streamPath) {
+    if (routeOptions.url !== streamPath && !hasWaited) {
       metrics.httpDuration.observe(
         {
           method: timedMethods.has(method) ? method : 'other',
@@ -107,8 +111,9 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   })
 
   jobRoutes(app, deps)
-  eventRoutes(app, deps)
-  streamRoute(app, deps)
+  const places = createPlaces(deps.maxStreams)
+  eventRoutes(app, deps, places)
+  streamRoute(app, deps, places)
   upstreamRoutes(app, deps)
   endpointRoutes(app, deps)
   deliveryRoutes(app, deps)

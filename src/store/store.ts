@@ -1,4 +1,4 @@
-import type { LogBounds } from '../core/cursor.ts'
+import type { LogBounds, LogEnds } from '../core/cursor.ts'
 import type { AfterAttempt, AttemptResult, DeliveryState } from '../core/delivery.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
 import type { EndpointHealth } from '../core/endpoint-state.ts'
@@ -48,6 +48,8 @@ export interface Store {
   readBounds(): Promise<LogBounds>
   /** A page of the log. It examines a bounded number of events, so it may be empty before the head. */
   readEvents(query: EventQuery): Promise<EventPage>
+  /** The end of the log, or of the part up to a seq: a page read backwards, bounded likewise. */
+  readTail(query: TailQuery): Promise<EventTail>
 
   // Endpoints. What changes one answers with it as it is by then, or null when it was removed.
 
@@ -199,11 +201,23 @@ export interface EventQuery {
   readonly filter: EventFilter
 }
 
-export interface EventPage {
+/** A page, with the ends of the log at the moment at which it was read. */
+export interface EventPage extends LogEnds {
   readonly events: readonly LoggedEvent[]
-  /** All events up to this seq are in the page or do not match. */
+  /** All events up to this seq are in the page, do not match, or are no longer kept. */
   readonly through: number
-  readonly newest: number
+}
+
+export interface TailQuery extends Omit<EventQuery, 'after'> {
+  /** The last seq that is wanted; null for the newest. */
+  readonly through: number | null
+}
+
+export interface EventTail extends LogEnds {
+  /** The last ones that match, in order of seq. */
+  readonly events: readonly LoggedEvent[]
+  /** All events after this seq, up to the one asked for, are in the page or do not match. */
+  readonly after: number
 }
 
 export interface StoredEndpoint {

@@ -84,6 +84,17 @@ describe('requests', () => {
     expect(page).toEqual(answer)
   })
 
+  test('events may be asked for from the end, or waited for', async () => {
+    const answer = { items: [anEvent(9)], next: 9, newest: 9, oldest: 1, gap: false }
+    nock(server).get('/v1/events?last=20&jobid=j-1').reply(200, answer)
+    nock(server)
+      .get('/v1/events?after=9&wait=30000ms')
+      .reply(200, { ...answer, items: [] })
+    const client = createClient({ server })
+    expect(await client.listEvents({ last: 20, jobids: ['j-1'] })).toEqual(answer)
+    expect((await client.listEvents({ after: 9, waitMs: 30_000 })).items).toEqual([])
+  })
+
   test('stopping a job and reading its document name the upstream that is meant', async () => {
     const document = '{ "jobid":"x",  "status":"EXECUTING" }\n'
     nock(server).delete(`/v1/jobs/${jobid}`).query({ upstream: 'prod' }).reply(204)
@@ -170,20 +181,18 @@ describe('refusals', () => {
 })
 
 describe('a daemon that cannot be reached', () => {
-  test('is reported with what to do about it', async () => {
+  test('is reported with its address', async () => {
     const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
     nock(server).get(`/v1/jobs/${jobid}`).replyWithError(refused)
     const error = await rejection(createClient({ server: `${server}/` }).getJob(jobid))
     expect(error).toBeInstanceOf(DaemonUnreachable)
-    expect((error as Error).message).toBe(
-      `no daemon at ${server}: start one with "jobwatch serve", or name it with --server or JOBWATCH_URL`,
-    )
+    expect((error as Error).message).toBe(`no daemon at ${server}`)
   })
 
   test('is reported with the reason when it is another one than a closed port', async () => {
     nock(server).get('/v1/jobs').replyWithError(new Error('self-signed certificate'))
     const error = await rejection(createClient({ server }).listJobs())
-    expect((error as Error).message).toMatch(/^no daemon at \S+ \(self-signed certificate\): /)
+    expect((error as Error).message).toMatch(/^no daemon at \S+ \(self-signed certificate\)$/)
   })
 
   test('is assumed when no answer comes before the deadline', async () => {
@@ -192,6 +201,13 @@ describe('a daemon that cannot be reached', () => {
     expect(error).toBeInstanceOf(DaemonUnreachable)
     expect((error as Error).message).toContain('(nothing came for 0.02 s)')
     nock.abortPendingRequests()
+  })
+
+  test('is not assumed while the daemon was asked to wait', async () => {
+    const answer = { items: [], next: 9, newest: 9, oldest: 1, gap: false }
+    nock(server).get('/v1/events?after=9&wait=10000ms').delay(100).reply(200, answer)
+    const client = createClient({ server, timeoutMs: 20 })
+    expect(await client.listEvents({ after: 9, waitMs: 10_000 })).toEqual(answer)
   })
 })
 

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
@@ -31,6 +31,63 @@ test('a reader that leaves the feed closes its connection', async () => {
     break
   }
   await closed
+})
+
+test.each(['the reader', 'the client'] as const)(
+  'a signal of %s ends the reading, whichever aborts first, and closes the connection',
+  async (whose) => {
+    const streams = new EventEmitter()
+    const closed = once(streams, 'closed')
+    const server = await daemon((request, response) => {
+      response.writeHead(200, feedHeaders).write(hello(4) + frame(5))
+      request.on('close', () => streams.emit('closed'))
+    })
+    const stops = { 'the reader': new AbortController(), 'the client': new AbortController() }
+    const client = createClient({ server, signal: stops['the client'].signal })
+    for await (const item of client.follow({ signal: stops['the reader'].signal })) {
+      expect(item.kind).toBe('event')
+      stops[whose].abort()
+    }
+    await closed
+  },
+)
+
+test.each([
+  ['an answer', () => undefined],
+  ['a frame', (response) => response.writeHead(200, feedHeaders).flushHeaders()],
+] as const satisfies [string, (response: ServerResponse) => void][])(
+  'a daemon that takes the request and sends no more than that is given up: it lacks %s',
+  async (_, answer) => {
+    const server = await daemon((_request, response) => {
+      answer(response)
+    })
+    const items = follow({ server, giveUpAfterMs: 20 })
+    await expect(items.next()).rejects.toMatchObject({ name: 'DaemonUnreachable', server })
+  },
+)
+
+test('any number of requests may have one signal', async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => warnings.push(warning)
+  process.on('warning', note)
+  onTestFinished(() => {
+    process.off('warning', note)
+  })
+  const arrivals = new EventEmitter()
+  let requests = 0
+  const all = once(arrivals, 'all')
+  const server = await daemon((_, response) => {
+    requests += 1
+    if (requests === 30) arrivals.emit('all')
+    response.writeHead(200, feedHeaders).write(hello(4))
+  })
+  const stop = new AbortController()
+  const client = createClient({ server, signal: stop.signal })
+  const readers = Array.from({ length: 30 }, () => client.follow().next())
+  await all
+  stop.abort()
+  await Promise.all(readers)
+  expect(warnings).toEqual([])
 })
 
 test('a reader that is stopped amid a flood of frames closes its connection', async () => {

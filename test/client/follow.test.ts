@@ -243,6 +243,43 @@ describe('coming back', () => {
   })
 })
 
+describe('giving up', () => {
+  test('comes with the last reason when there never was a daemon', async () => {
+    nock(server).persist().get('/v1/events/stream').replyWithError('self-signed certificate')
+    await expect(start({ giveUpAfterMs: 40 }).next()).rejects.toMatchObject({
+      name: 'DaemonUnreachable',
+      code: 'daemon_unreachable',
+      message: `no daemon at ${server} (self-signed certificate)`,
+    })
+    expect(states.length).toBeGreaterThan(1)
+  })
+
+  test('comes after a daemon that was there has been away for too long', async () => {
+    connection(null, endedStream(hello(4), frame(5)))
+    nock(server)
+      .persist()
+      .get('/v1/events/stream')
+      .reply(429, aProblem(429, { detail: 'too many streams' }))
+    const items = start({ giveUpAfterMs: 40 })
+    expect(await take(items, 1)).toEqual([5])
+    await expect(items.next()).rejects.toThrow(`no daemon at ${server} (too many streams)`)
+  })
+
+  test('makes no pause longer than there is patience', async () => {
+    nock(server).persist().get('/v1/events/stream').reply(503, 'down', { 'retry-after': '60' })
+    await expect(start({ giveUpAfterMs: 40 }).next()).rejects.toThrow('no daemon at')
+    const pauses = states.flatMap((state) => (state.state === 'lost' ? [state.retryInMs] : []))
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(40)
+  })
+
+  test('does not come while frames do', async () => {
+    const body = openStream(hello(4))
+    connection(null, body)
+    const onState = () => body.push(frame(5))
+    expect(await take(start({ giveUpAfterMs: 0, onState }), 1)).toEqual([5])
+  })
+})
+
 describe('the end', () => {
   test.each([400, 401, 403])('comes with the problem of a %i', async (status) => {
     connection(null, endedStream(hello(4), frame(5)))

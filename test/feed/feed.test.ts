@@ -1,6 +1,6 @@
 import { startApp } from '../helpers/app.ts'
 import { runFeedSuite } from './suite.ts'
 
-runFeedSuite('the feed of the daemon', ({ maxStreams = 32 } = {}) =>
-  startApp({ config: () => ({ feed: { maxStreams } }) }),
+runFeedSuite('the feed of the daemon', ({ maxStreams = 32, tokens = [] } = {}) =>
+  startApp({ config: () => ({ feed: { maxStreams }, api: { tokens } }) }),
 )

@@ -17,27 +17,37 @@ export interface FeedEvent {
   readonly subject: string
   readonly data: {
     readonly seq: number
-    readonly job: { readonly jobid: string; readonly label: string | null }
+    readonly job: {
+      readonly jobid: string
+      readonly label: string | null
+      readonly tags: readonly string[]
+    }
   }
 }
 
 export interface OpenOptions {
   readonly headers?: Readonly<Record<string, string>>
+  /** The address to come from. */
+  readonly localAddress?: string
+  /** False for a stream that would fill the memory. */
+  readonly keepsText?: boolean
 }
 
 /** One connection to the feed, written down from the standard: it shares no code with jobwatch. */
 export class FeedReader {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** Everything that was read so far. */
+  /** Everything that was read so far, if it is kept. */
   text = ''
+  readonly #keepsText: boolean
   readonly #message: IncomingMessage
   readonly #chunks: AsyncIterator<Buffer>
   readonly #decoder = new StringDecoder('utf8')
   #rest = ''
 
-  constructor(message: IncomingMessage) {
+  constructor(message: IncomingMessage, { keepsText = true }: OpenOptions = {}) {
     this.#message = message
+    this.#keepsText = keepsText
     this.status = message.statusCode ?? 0
     this.headers = message.headers
     this.#chunks = message[Symbol.asyncIterator]() as AsyncIterator<Buffer>
@@ -58,7 +68,7 @@ export class FeedReader {
         return null
       }
       const text = this.#decoder.write(chunk.value)
-      this.text += text
+      if (this.#keepsText) this.text += text
       this.#rest += text
     }
   }
@@ -85,13 +95,20 @@ export class FeedReader {
     return { retry, hello }
   }
 
-  /** The next so many events of the log; other frames are passed over. */
+  /** The frame of the next event of the log; other frames are passed over. */
+  async eventFrame(): Promise<Frame> {
+    for (;;) {
+      const frame = await this.frame()
+      if (frame.event !== null && !frame.event.startsWith('feed.')) return frame
+    }
+  }
+
+  /** The next so many events of the log. */
   async events(count: number): Promise<FeedEvent[]> {
     const events: FeedEvent[] = []
     while (events.length < count) {
-      const frame = await this.frame()
-      if (frame.event === null || frame.event.startsWith('feed.')) continue
-      events.push(JSON.parse(frame.data ?? '') as FeedEvent)
+      const { data } = await this.eventFrame()
+      events.push(JSON.parse(data ?? '') as FeedEvent)
     }
     return events
   }
@@ -120,15 +137,22 @@ export class FeedReader {
 }
 
 /** Opens a connection of its own; resolves as soon as the headers of the answer are there. */
-export function openFeed(url: string, { headers = {} }: OpenOptions = {}): Promise<FeedReader> {
+export function openFeed(url: string, options: OpenOptions = {}): Promise<FeedReader> {
+  const { headers = {}, localAddress } = options
   return new Promise((resolve, reject) => {
-    const request = get(url, { headers, agent: false }, (message) => {
+    const request = get(url, { headers, localAddress, agent: false }, (message) => {
       // A server that is killed cuts the connection: whoever reads on is told then.
       message.on('error', () => undefined)
-      resolve(new FeedReader(message))
+      resolve(new FeedReader(message, options))
     })
     request.on('error', reject)
   })
+}
+
+/** Whether a connection ended in the middle, or could not be made: what the network does to readers. */
+export function isCut(error: unknown): boolean {
+  const { code = '' } = error as { code?: string }
+  return ['ECONNRESET', 'ECONNREFUSED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(code)
 }
 
 function parseBlock(block: string): Frame {

@@ -16,6 +16,12 @@ export async function temporaryFolder() {
   }
 }
 
+/** A script in place of the built program, and where it runs. */
+export interface RunOptions {
+  readonly script?: string
+  readonly cwd?: string
+}
+
 /** One run of the built program; everything it printed is kept. */
 export class Run {
   readonly child: ChildProcess
@@ -25,8 +31,14 @@ export class Run {
   readonly #waiting = new Set<() => void>()
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 
-  constructor(args: readonly string[], env: Record<string, string> = {}, input?: string) {
-    this.child = spawn(process.execPath, ['dist/main.js', ...args], {
+  constructor(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    input?: string,
+    { script = 'dist/main.js', cwd }: RunOptions = {},
+  ) {
+    this.child = spawn(process.execPath, [script, ...args], {
+      cwd,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...env },
     })
     this.child.stdin?.end(input)

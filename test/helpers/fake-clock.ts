@@ -18,6 +18,11 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  /** How many timers have still to fire. */
+  get timerCount(): number {
+    return this.#timers.size
+  }
+
   after(ms: number, fire: () => void): () => void {
     const timer = { at: this.#now + Math.max(0, ms), fire }
     this.#timers.add(timer)

@@ -186,6 +186,13 @@ test('the log finds what comes after a seq, its ends and the events of a job by 
   expect(planOf(plans, /FROM events WHERE seq > \? ORDER BY seq LIMIT/)).toEqual([
     'SEARCH events USING INTEGER PRIMARY KEY (rowid>?)',
   ])
+  expect(planOf(plans, /^SELECT min\(seq\) FROM events/)).toEqual(['SEARCH events'])
+  expect(planOf(plans, /FROM events WHERE seq <= \? ORDER BY seq DESC LIMIT/)).toEqual([
+    'SEARCH events USING INTEGER PRIMARY KEY (rowid<?)',
+  ])
+  expect(planOf(plans, /FROM events WHERE jobid = \? AND seq <= \? ORDER BY seq DESC/)).toEqual([
+    'SEARCH events USING INDEX events_by_job (jobid=? AND rowid<?)',
+  ])
   expect(planOf(plans, /^SELECT type FROM events WHERE seq > \?/)).toEqual([
     'SEARCH events USING INTEGER PRIMARY KEY (rowid>?)',
   ])

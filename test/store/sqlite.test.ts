@@ -2,6 +2,7 @@ import Database from 'better-sqlite3'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { EventFilter } from '../../src/core/plan.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { noon } from '../helpers/builders.ts'
@@ -11,6 +12,7 @@ import {
   anAnswer,
   anEndpoint,
   minute,
+  seqs,
   temporaryFolder,
   textOf,
   upTo,
@@ -176,6 +178,45 @@ describe('the SQLite database', () => {
     expect(await ground.store.readBounds()).toMatchObject({ newest: 4, oldest: 4 })
     const page = await ground.store.readEvents({ after: 0, limit: 10, filter: {} })
     expect(page.events.map(({ seq }) => seq)).toEqual([4])
+    expect(page.oldest).toBe(4)
+    const tail = await ground.store.readTail({ through: null, limit: 10, filter: {} })
+    expect(tail).toMatchObject({ events: [{ seq: 4 }], newest: 4, oldest: 4 })
+  })
+
+  test('a page says where the log begins by now, whoever prunes it meanwhile', async () => {
+    const ground = await Ground.create(open)
+    for (const jobid of ['j-1', 'j-2']) await ground.register(jobid)
+    await ground.look(key, [aDraft(), aDraft()])
+    const pageFor = (filter: EventFilter) =>
+      ground.store.readEvents({ after: 1, limit: 10, filter })
+    const db = stranger(fileIn(ground.place))
+    db.exec('DELETE FROM events WHERE seq < 4')
+    for (const filter of [{}, { jobids: ['j-1'] }]) {
+      const page = await pageFor(filter)
+      expect(seqs(page.events)).toEqual([4])
+      expect(page).toMatchObject({ through: 4, newest: 4, oldest: 4 })
+    }
+    db.exec('DELETE FROM events')
+    db.close()
+    expect(await pageFor({})).toEqual({ events: [], through: 4, newest: 4, oldest: null })
+  })
+
+  test('a page says where the log begins by now, whoever prunes it meanwhile', async () => {
+    const ground = await Ground.create(open)
+    for (const jobid of ['j-1', 'j-2']) await ground.register(jobid)
+    await ground.look(key, [aDraft(), aDraft()])
+    const pageFor = (filter: EventFilter) =>
+      ground.store.readEvents({ after: 1, limit: 10, filter })
+    const db = stranger(fileIn(ground.place))
+    db.exec('DELETE FROM events WHERE seq < 4')
+    for (const filter of [{}, { jobids: ['j-1'] }]) {
+      const page = await pageFor(filter)
+      expect(seqs(page.events)).toEqual([4])
+      expect(page).toMatchObject({ through: 4, newest: 4, oldest: 4 })
+    }
+    db.exec('DELETE FROM events')
+    db.close()
+    expect(await pageFor({})).toEqual({ events: [], through: 4, newest: 4, oldest: null })
   })
 
   test('an event keeps the epoch under which its seq was given', async () => {

@@ -1,52 +1,89 @@
-import type { FastifyInstance } from 'fastify'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseCursor, resolveCursor } from '../../core/cursor.ts'
 import type { Cursor } from '../../core/cursor.ts'
 import type { EventFilter } from '../../core/plan.ts'
-import type { LoggedEvent } from '../../core/event.ts'
-import type { EventPage } from '../../store/store.ts'
 import type { ApiDeps } from '../deps.ts'
+import { readAfter, readNewest } from '../event-reader.ts'
+import type { EventsRead } from '../event-reader.ts'
+import type { Places } from '../places.ts'
 import { invalidField, parseInput } from '../problem.ts'
 import { ListEvents } from '../schemas.ts'
+import { createWaitingRoom } from '../waiting-room.ts'
 
 /** `GET /v1/events`: the log in pages, joined from the stored texts. */
-export function eventRoutes(app: FastifyInstance, { store }: ApiDeps): void {
-  /**
-   * Reads on, letting others have the event loop in between, until the page is full. It is short
-   * only at the head of the log, or when its events are very large.
-   */
-  async function readPage(after: number, limit: number, filter: EventFilter): Promise<EventPage> {
-    const events: LoggedEvent[] = []
-    let bytes = 0
-    let from = after
-    for (;;) {
-      const page = await store.readEvents({ after: from, limit: limit - events.length, filter })
-      events.push(...page.events)
-      for (const { text } of page.events) bytes += text.length
-      const isFull = events.length >= limit || bytes >= maxPageLength
-      if (isFull || page.through >= page.newest) return { ...page, events }
-      from = page.through
-      await nextTurn()
-    }
-  }
+export function eventRoutes(app: FastifyInstance, { store, clock }: ApiDeps, places: Places): void {
+  const room = createWaitingRoom({ clock })
+  store.onCommit(() => {
+    room.wake()
+  })
+  app.addHook('preClose', (done) => {
+    room.close()
+    done()
+  })
 
   app.get('/v1/events', { config: { scope: 'read' } }, async (request, reply) => {
-    const query = parseInput(ListEvents, request.query)
-    const bounds = await store.readBounds()
+    const { last, limit = 100, wait: waitMs, ...query } = parseInput(ListEvents, request.query)
+    const filter = filterOf(query)
+    const gone = goneSignal(reply)
+    if (last !== undefined) {
+      return send(reply, await readNewest(store, { limit: last, filter, gone }))
+    }
     const cursor = query.after ? readCursor(query.after) : startOfLog
-    const { after, gap } = resolveCursor(cursor, bounds)
-    const { events, through, newest } = await readPage(after, query.limit, filterOf(query))
-    const items = events.map(({ text }) => text).join(',')
-    const rest = JSON.stringify({ next: through, newest, oldest: bounds.oldest, gap })
-    return reply
-      .type('application/json; charset=utf-8')
-      .send(`{"items":[${items}],${rest.slice(1)}`)
+    const { after, gap } = resolveCursor(cursor, await store.readBounds())
+    const reading = { limit, filter, gone }
+    const page = await readAfter(store, after, reading)
+    const isToldNow = page.events.length > 0 || page.gap || gap
+    if (waitMs === undefined || isToldNow) return send(reply, { ...page, gap: page.gap || gap })
+    return send(reply, await waitFor(page.next, reading, { request, waitMs }))
   })
+
+  /** What comes after a seq as soon as there is something, or an empty page when the wait is over. */
+  async function waitFor(
+    after: number,
+    reading: Parameters<typeof readAfter>[2],
+    { request, waitMs }: { request: FastifyRequest; waitMs: number },
+  ): Promise<EventsRead> {
+    const { gone } = reading
+    const release = places.take(request.owner)
+    const wait = room.enter(waitMs)
+    const leave = () => {
+      wait.end()
+    }
+    gone.addEventListener('abort', leave, { once: true })
+    request.hasWaited = true
+    try {
+      for (let next = after; ;) {
+        // The first one finds what was committed before the room was entered.
+        const page = await readAfter(store, next, reading)
+        if (page.events.length > 0 || page.gap || gone.aborted) return page
+        if (!(await wait.next())) return page
+        next = page.next
+      }
+    } finally {
+      gone.removeEventListener('abort', leave)
+      wait.end()
+      release()
+    }
+  }
 }
 
-/** Characters of events in one answer, about. */
-const maxPageLength = 8_388_608
 const startOfLog: Cursor = { kind: 'seq', seq: 0 }
+
+/** Aborts when the client has left; also once it has its answer, which does no harm. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    controller.abort()
+  })
+  return controller.signal
+}
+
+function send(reply: FastifyReply, { events, ...rest }: EventsRead): FastifyReply {
+  const items = events.map(({ text }) => text).join(',')
+  return reply
+    .type('application/json; charset=utf-8')
+    .send(`{"items":[${items}],${JSON.stringify(rest).slice(1)}`)
+}
 
 /** A cursor from a query; a malformed one is the client's mistake. */
 export function readCursor(text: string): Cursor {

@@ -1,69 +1,52 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseCursor } from '../../core/cursor.ts'
-import type { FeedRequest, FeedSink, Leave } from '../../feed.ts'
+import type { FeedSink } from '../../feed-reader.ts'
+import type { FeedRequest } from '../../feed.ts'
+import { accepts } from '../accept.ts'
 import type { ApiDeps } from '../deps.ts'
+import type { Places } from '../places.ts'
 import { HttpProblem, parseInput } from '../problem.ts'
 import { StreamEvents } from '../schemas.ts'
+import { streamSink } from '../stream-sink.ts'
 import { filterOf, readCursor } from './events.ts'
 
+export const streamPath = '/v1/events/stream'
+const streamType = 'text/event-stream'
 const streamHeaders = {
-  'content-type': 'text/event-stream; charset=utf-8',
+  'content-type': `${streamType}; charset=utf-8`,
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
   'x-content-type-options': 'nosniff',
 }
-/**
- * A socket that takes nothing for 30 s is closed. Node's timer has to go off twice for that: the
- * first time it only notes how much of the last write is still to be taken.
- */
-const idleSocketMs = 15_000
-
-export const streamPath = '/v1/events/stream'
+const keepAliveMs = 15_000
 
 /** `GET /v1/events/stream`: the feed. */
-export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: ApiDeps): void {
-  const openByOwner = new Map<string, number>()
-
-  app.head(streamPath, { config: { scope: 'read' } }, (_, reply) =>
-    reply.headers(streamHeaders).send(),
-  )
+export function streamRoute(app: FastifyInstance, { feed, log }: ApiDeps, places: Places): void {
+  app.head(streamPath, { config: { scope: 'read' } }, (request, reply) => {
+    readRequest(request)
+    return reply.headers(streamHeaders).send()
+  })
 
   app.get(
     streamPath,
     { config: { scope: 'read' }, exposeHeadRoute: false },
     async (request, reply) => {
+      const { socket } = request.raw
       // Anything but a stream, a 503 included, would end a browser's EventSource for good.
-      if (feed.isClosing) {
+      if (feed.isClosing || socket.destroyed) {
         reply.hijack()
-        request.raw.socket.destroy()
+        socket.destroy()
         return
       }
       const feedRequest = readRequest(request)
-      const owner = request.owner
-      const open = openByOwner.get(owner) ?? 0
-      if (open >= maxStreams) {
-        throw new HttpProblem(
-          429,
-          'too_many_streams',
-          `There are ${open} streams open already, which is the limit (feed.maxStreams)`,
-          { headers: { 'retry-after': '5' } },
-        )
-      }
-      openByOwner.set(owner, open + 1)
-      let leave: Leave = () => undefined
-      let isStalled = false
-      reply.raw.once('close', () => {
-        leave(isStalled ? 'stalled' : 'left')
-        const left = (openByOwner.get(owner) ?? 1) - 1
-        if (left > 0) openByOwner.set(owner, left)
-        else openByOwner.delete(owner)
-      })
-      const sink = beginStream(request, reply, () => {
-        isStalled = true
-      })
+      const leavePlace = places.take(request.owner)
+      // Not that of the answer: a request behind another on its connection may never get its turn.
+      socket.once('close', leavePlace)
+      const sink = beginStream(request, reply)
       try {
-        leave = await feed.open(feedRequest, sink)
+        const leave = await feed.open(feedRequest, sink)
         if (request.raw.socket.destroyed) leave()
+        else socket.once('close', leave)
       } catch (error) {
         log.error({ err: error }, 'feed.open_failed')
         sink.destroy()
@@ -72,10 +55,18 @@ export function streamRoute(app: FastifyInstance, { feed, maxStreams, log }: Api
   )
 }
 
-/** The header wins over the query, whose value is frozen in a browser's URL; an empty one is none. */
+/** What is asked for; throws when it is no stream that is wanted, or cannot be read. */
 function readRequest(request: FastifyRequest): FeedRequest {
+  if (!accepts(request.headers.accept, streamType)) {
+    throw new HttpProblem(
+      406,
+      'not_acceptable',
+      `Accept: this is an event stream; ask for ${streamType} or */*, or read /v1/events`,
+    )
+  }
   const query = parseInput(StreamEvents, request.query)
   const filter = filterOf(query)
+  // It wins over the query, whose value is frozen in a browser's URL; an empty one is none.
   const header = request.headers['last-event-id']
   if (typeof header === 'string' && header !== '') {
     return { from: parseCursor(header) ?? 'unreadable', asked: header, filter }
@@ -84,33 +75,14 @@ function readRequest(request: FastifyRequest): FeedRequest {
   return { from: readCursor(query.after), asked: query.after, filter }
 }
 
-function beginStream(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  onStalled: () => void,
-): FeedSink {
+function beginStream(request: FastifyRequest, reply: FastifyReply): FeedSink {
   reply.hijack()
   const { raw } = reply
   const { socket } = request.raw
   socket.setNoDelay(true)
-  socket.setKeepAlive(true, idleSocketMs)
-  // Node's timer looks at what the socket has taken, so a slow reader is not an idle one.
-  raw.setTimeout(idleSocketMs, () => {
-    // Nothing was owed: a quiet stream between two bookmarks.
-    if (socket.writableLength === 0) return
-    onStalled()
-    socket.destroy()
-  })
-  raw.on('error', () => {
-    socket.destroy()
-  })
+  socket.setKeepAlive(true, keepAliveMs)
   // The connection ends with its stream: kept for later it would hold up the stop of the daemon.
   raw.writeHead(200, { ...streamHeaders, connection: 'close' })
   raw.flushHeaders()
-  return {
-    write: (chunk) => raw.write(chunk),
-    onDrain: (listener) => raw.on('drain', listener),
-    end: () => raw.end(),
-    destroy: () => socket.destroy(),
-  }
+  return streamSink(raw, socket)
 }

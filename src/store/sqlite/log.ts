@@ -5,8 +5,9 @@ import { endpointEventEncoder, jobEventEncoder, upstreamEventEncoder } from '../
 import type { EncodeEvent, EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
 import { compileFilter } from '../../core/plan.ts'
+import type { EventFilter } from '../../core/plan.ts'
 import { newEpoch } from '../../ids.ts'
-import type { EventPage, EventQuery } from '../store.ts'
+import type { EventPage, EventQuery, EventTail, TailQuery } from '../store.ts'
 import { toEvent } from './rows.ts'
 import type { EventRow } from './rows.ts'
 
@@ -24,8 +25,12 @@ export class EventLog {
   readonly #selectTypesAfter
   readonly #selectAfter
   readonly #selectAfterOfJob
+  readonly #selectUpTo
+  readonly #selectUpToOfJob
   readonly #selectSlice
   readonly #selectTime
+  readonly #readPage
+  readonly #readTail
 
   constructor(db: Database, now: number) {
     this.#selectNewest = db
@@ -51,6 +56,12 @@ export class EventLog {
     this.#selectAfterOfJob = db.prepare<[string, number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE jobid = ? AND seq > ? ORDER BY seq LIMIT ?`,
     )
+    this.#selectUpTo = db.prepare<[number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT ?`,
+    )
+    this.#selectUpToOfJob = db.prepare<[string, number, number], EventRow>(
+      `SELECT ${columns} FROM events WHERE jobid = ? AND seq <= ? ORDER BY seq DESC LIMIT ?`,
+    )
     this.#selectSlice = db.prepare<[number, number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
     )
@@ -58,6 +69,9 @@ export class EventLog {
       `SELECT seq, json_extract(text, '$.time') AS time FROM events
         WHERE seq >= ? ORDER BY seq LIMIT 1`,
     )
+    // A transaction sees one state of the log, whoever else writes or prunes meanwhile.
+    this.#readPage = db.transaction((query: EventQuery) => this.#page(query))
+    this.#readTail = db.transaction((query: TailQuery) => this.#tail(query))
     this.#epochs = readEpochs(db, now)
   }
 
@@ -65,13 +79,18 @@ export class EventLog {
     return {
       epochs: this.#epochs,
       newest: this.newest(),
-      oldest: this.#selectOldest.get() ?? null,
+      oldest: this.oldest(),
     }
   }
 
   /** The highest seq ever given. */
   newest(): number {
     return this.#selectNewest.get() ?? 0
+  }
+
+  /** The lowest seq still kept, null while nothing is. */
+  oldest(): number | null {
+    return this.#selectOldest.get() ?? null
   }
 
   /** The types of all events after a seq. */
@@ -140,28 +159,61 @@ export class EventLog {
     })
   }
 
-  read({ after, limit, maxBytes = defaultPageBytes, filter }: EventQuery): EventPage {
+  /** A page of the log, and its ends, as they are at one moment. */
+  read(query: EventQuery): EventPage {
+    return this.#readPage(query)
+  }
+
+  /** Likewise a page that is read backwards. */
+  readTail(query: TailQuery): EventTail {
+    return this.#readTail(query)
+  }
+
+  #page({ after, ...query }: EventQuery): EventPage {
     const newest = this.newest()
-    const matches = compileFilter(filter)
-    const [jobid, ...otherJobids] = filter.jobids ?? []
+    const oldest = this.oldest()
+    const jobid = onlyJobid(query.filter)
     const rows =
-      jobid !== undefined && otherJobids.length === 0
-        ? this.#selectAfterOfJob.iterate(jobid, after, maxExamined)
-        : this.#selectAfter.iterate(after, maxExamined)
+      jobid === null
+        ? this.#selectAfter.iterate(after, maxExamined)
+        : this.#selectAfterOfJob.iterate(jobid, after, maxExamined)
+    const { events, last } = this.#take(rows, query)
+    return { events, through: last ?? Math.max(newest, after), newest, oldest }
+  }
+
+  #tail({ through, ...query }: TailQuery): EventTail {
+    const newest = this.newest()
+    const oldest = this.oldest()
+    const jobid = onlyJobid(query.filter)
+    const end = through ?? newest
+    const rows =
+      jobid === null
+        ? this.#selectUpTo.iterate(end, maxExamined)
+        : this.#selectUpToOfJob.iterate(jobid, end, maxExamined)
+    const { events, last } = this.#take(rows, query)
+    return { events: events.reverse(), after: (last ?? 1) - 1, newest, oldest }
+  }
+
+  /** Those of the rows that match, until it is enough; `last` is null when there are no more rows. */
+  #take(
+    rows: Iterable<EventRow>,
+    { limit, maxBytes = defaultPageBytes, filter }: Omit<EventQuery, 'after'>,
+  ): { events: LoggedEvent[]; last: number | null } {
+    const matches = compileFilter(filter)
     const events: LoggedEvent[] = []
     let examined = 0
     let bytes = 0
-    let through = after
     for (const row of rows) {
       const event = this.event(row)
       examined += 1
-      through = event.seq
-      if (!matches(event)) continue
-      events.push(event)
-      bytes += Buffer.byteLength(event.text)
-      if (events.length === limit || bytes >= maxBytes) return { events, through, newest }
+      if (matches(event)) {
+        events.push(event)
+        bytes += Buffer.byteLength(event.text)
+      }
+      const isFull = events.length === limit || bytes >= maxBytes
+      if (isFull || examined === maxExamined) return { events, last: event.seq }
     }
-    return { events, through: examined === maxExamined ? through : Math.max(newest, after), newest }
+    return { events, last: null }
   }
 
   /** The events that come next after a seq, up to another one. */
@@ -175,7 +227,7 @@ export class EventLog {
    */
   firstSince(at: number): number {
     const newest = this.newest()
-    let low = this.#selectOldest.get() ?? newest + 1
+    let low = this.oldest() ?? newest + 1
     let high = newest + 1
     while (low < high) {
       const middle = (low + high) >> 1
@@ -189,6 +241,12 @@ export class EventLog {
   event(row: EventRow): LoggedEvent {
     return toEvent(row, (seq) => positionId(seq, { epochs: this.#epochs }))
   }
+}
+
+/** The one job that a filter lets through, whose events an index has; null for any other filter. */
+function onlyJobid({ jobids = [] }: EventFilter): string | null {
+  const [jobid, ...others] = jobids
+  return jobid !== undefined && others.length === 0 ? jobid : null
 }
 
 /** The database's epochs; a new database gets its first one. */

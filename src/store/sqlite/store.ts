@@ -244,6 +244,7 @@ function createStore(
     commitUpstream: (commit) => writer.write(() => commitUpstream(commit)),
     readBounds: () => answer(() => log.bounds()),
     readEvents: (query) => answer(() => log.read(query)),
+    readTail: (query) => answer(() => log.readTail(query)),
     ...endpointVerbs,
     listEndpoints: () => answer(() => endpoints.all()),
     countPending: ({ endpointId, maxCounted }) =>

@@ -51,6 +51,15 @@ async function variedLog(open: OpenStore): Promise<Ground> {
   return ground
 }
 
+const some = <T>(...values: T[]) => fc.option(fc.subarray(values), { nil: undefined })
+
+const someFilters = fc.record({
+  types: some('job.*', '*.changed', 'job.failed', '*e*', 'upstream.*'),
+  upstreams: some('prod', 'dev', 'test'),
+  jobids: some('j-1', 'j-2', 'j-3', 'j-9'),
+  tags: some('nightly', 'night', 'gis'),
+})
+
 /** The log of events: numbers, pages, filters. */
 export function eventCases(open: OpenStore): void {
   const key = { upstream: 'prod', jobid: 'j-1' }
@@ -63,7 +72,10 @@ export function eventCases(open: OpenStore): void {
       // What frames and URLs can carry (contract, sections 4 and 7).
       expect(bounds.epochs[0]?.epoch).toMatch(/^[0-9a-z]{1,32}$/)
       expect(await ground.store.readEvents({ after: 0, limit: 10, filter: {} })).toEqual({
-        ...{ events: [], through: 0, newest: 0 },
+        ...{ events: [], through: 0, newest: 0, oldest: null },
+      })
+      expect(await ground.store.readTail({ through: null, limit: 10, filter: {} })).toEqual({
+        ...{ events: [], after: 0, newest: 0, oldest: null },
       })
     })
 
@@ -117,7 +129,7 @@ export function eventCases(open: OpenStore): void {
       expect(last.through).toBe(10)
       // A page that the limit ends exactly at the head has reached it all the same.
       expect(await page(6, 4)).toMatchObject({ through: 10, newest: 10 })
-      expect(await page(10, 4)).toEqual({ events: [], through: 10, newest: 10 })
+      expect(await page(10, 4)).toEqual({ events: [], through: 10, newest: 10, oldest: 1 })
     })
 
     test('a page stops after about maxBytes, but holds one event at least', async () => {
@@ -203,15 +215,8 @@ export function eventCases(open: OpenStore): void {
     test('every page holds all that matches up to where it reaches, whatever the filter', async () => {
       const ground = await variedLog(open)
       const all = await ground.events()
-      const some = <T>(...values: T[]) => fc.option(fc.subarray(values), { nil: undefined })
-      const filters = fc.record({
-        types: some('job.*', '*.changed', 'job.failed', '*e*', 'upstream.*'),
-        upstreams: some('prod', 'dev', 'test'),
-        jobids: some('j-1', 'j-2', 'j-3', 'j-9'),
-        tags: some('nightly', 'night', 'gis'),
-      })
       const asked = fc.record({
-        filter: filters,
+        filter: someFilters,
         limit: fc.integer({ min: 1, max: 12 }),
         after: fc.integer({ min: 0, max: all.length }),
         maxBytes: fc.constantFrom(1, 2000, 100_000),
@@ -221,8 +226,8 @@ export function eventCases(open: OpenStore): void {
           let position = after
           for (;;) {
             const page = await ground.store.readEvents({ after: position, limit, maxBytes, filter })
-            const { events, through, newest } = page
-            expect(newest).toBe(all.length)
+            const { events, through, newest, oldest } = page
+            expect([oldest, newest]).toEqual([1, all.length])
             expect(events.length).toBeLessThanOrEqual(limit)
             expect(events).toEqual(
               all.filter(
@@ -254,9 +259,60 @@ export function eventCases(open: OpenStore): void {
       ]
       for (const filter of rare) {
         expect(seqs(await ground.events(filter, 10))).toEqual([1, newest])
+        // A search backwards examines a bounded number of events at a time, too.
+        const tail = await ground.store.readTail({ through: newest - 1, limit: 10, filter })
+        expect(tail.after).toBe(filter.jobids?.length === 1 ? 0 : newest - 1 - 1000)
       }
       expect(await ground.events({ types: ['job.lost'] })).toEqual([])
       expect(await ground.events({ jobids: ['busy'], types: ['job.failed'] })).toEqual([])
+    })
+
+    test('its tail is the newest events, or the newest up to a seq, in ascending order', async () => {
+      const ground = await Ground.create(open)
+      await ground.register('j-1')
+      await ground.look(key, someDrafts(9))
+      const tail = (through: number | null, limit: number) =>
+        ground.store.readTail({ through, limit, filter: {} })
+
+      const newest = await tail(null, 4)
+      expect(newest).toMatchObject({ after: 6, newest: 10, oldest: 1 })
+      expect(seqs(newest.events)).toEqual([7, 8, 9, 10])
+      expect(seqs((await tail(6, 4)).events)).toEqual([3, 4, 5, 6])
+      const first = await tail(2, 4)
+      expect(first).toMatchObject({ after: 0, newest: 10 })
+      expect(seqs(first.events)).toEqual([1, 2])
+      expect(await tail(0, 4)).toEqual({ events: [], after: 0, newest: 10, oldest: 1 })
+    })
+
+    test('every tail holds all that matches from where it begins, whatever the filter', async () => {
+      const ground = await variedLog(open)
+      const all = await ground.events()
+      const asked = fc.record({
+        filter: someFilters,
+        limit: fc.integer({ min: 1, max: 12 }),
+        through: fc.option(fc.integer({ min: 0, max: all.length })),
+        maxBytes: fc.constantFrom(1, 2000, 100_000),
+      })
+      await fc.assert(
+        fc.asyncProperty(asked, async ({ filter, limit, through, maxBytes }) => {
+          let end = through
+          for (;;) {
+            const tail = await ground.store.readTail({ through: end, limit, maxBytes, filter })
+            expect(tail).toMatchObject({ newest: all.length, oldest: 1 })
+            expect(tail.events.length).toBeLessThanOrEqual(limit)
+            const last = end ?? all.length
+            expect(tail.events).toEqual(
+              all.filter(
+                (event) => event.seq > tail.after && event.seq <= last && isWanted(event, filter),
+              ),
+            )
+            if (tail.after === 0) break
+            expect(tail.after).toBeLessThan(last)
+            end = tail.after
+          }
+        }),
+        { numRuns: 200 },
+      )
     })
 
     test('numbers are given once and without holes when many write at once', async () => {
