@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { EventAnswer, EventList } from '../../src/http/schemas.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import type { Simulator } from '../../src/simulator/simulator.ts'
+import type { Simulator, SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { anUpstream, callApi, startApp } from '../helpers/app.ts'
 import { Run, serve, temporaryFolder } from '../helpers/daemon.ts'
 import { hasBash, hasPseudoTerminal, PseudoTerminal } from '../helpers/pseudo-terminal.ts'
@@ -24,12 +24,18 @@ export const story = { timeout: 90_000 }
 interface TerminalGroundSettings {
   /** Settings of the one upstream. */
   readonly upstream?: object
+  readonly simulator?: SimulatorOptions
   readonly [key: string]: unknown
 }
 
 /** A daemon in this process before a simulated Enterprise whose jobs move when the test says so. */
-export async function terminalGround({ upstream = {}, ...config }: TerminalGroundSettings = {}) {
+export async function terminalGround({
+  upstream = {},
+  simulator,
+  ...config
+}: TerminalGroundSettings = {}) {
   const app = await startApp({
+    ...(simulator && { simulator }),
     config: (simulator) => ({
       upstreams: [{ ...anUpstream('prod', simulator), ...upstream }],
       ...config,

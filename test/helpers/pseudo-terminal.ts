@@ -128,6 +128,23 @@ export class PseudoTerminal {
     return [...colours]
   }
 
+  /** In which column this begins, for each row of the screen that holds it. */
+  columnsOf(text: string): readonly number[] {
+    const { viewportY } = this.#screen.buffer.active
+    return this.lines().flatMap((line, row) => {
+      const index = line.indexOf(text)
+      if (index < 0) return []
+      let length = 0
+      let column = 0
+      for (; length < index; column += 1) {
+        const cell = this.#screen.buffer.active.getLine(viewportY + row)?.getCell(column)
+        // The second half of a wide character holds none.
+        if (cell?.getWidth() !== 0) length += cell?.getChars().length || 1
+      }
+      return [column]
+    })
+  }
+
   /** Resolves with the screen once it is so; rejects when the program ends, or time does, before. */
   until(isSo: (lines: readonly string[]) => boolean): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createApp } from '../../app.ts'
 import { createClient } from '../../client/client.ts'
 import type { Client } from '../../client/client.ts'
 import { parseConfig } from '../../config/load.ts'
@@ -108,6 +107,7 @@ async function readTrace(file: string): Promise<NamedTrace> {
 
 async function runDemo(stage: Stage, io: DaemonIo): Promise<void> {
   const listen = stage.listen ?? ((await isFree(8484)) ? preferredListen : '127.0.0.1:0')
+  const { createApp } = await import('../../app.ts')
   const app = await createApp(demoConfig(stage, listen), { log: createLogger('warn', 2) })
   await runUntilStopped(app, io, async () => {
     await print(io.stdout, `${welcome(app.url, stage)}\n`)

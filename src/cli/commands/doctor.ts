@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { createUpstreams } from '../../app.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { Config } from '../../config/load.ts'
 import { AppError, UsageError } from '../../core/errors.ts'
@@ -28,6 +27,7 @@ export function addDoctorCommand(program: Command, io: CliIo): void {
     .option('--json', 'print the findings as JSON')
     .action(async (options: DoctorOptions) => {
       const upstreams = chosen(loadConfig(options.config, io.env), options.upstream)
+      const { createUpstreams } = await import('../../app.ts')
       const reports = []
       for (const upstream of createUpstreams({ upstreams })) {
         reports.push(await examineOne(upstream, options.json !== true, io))

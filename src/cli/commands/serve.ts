@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { createApp } from '../../app.ts'
 import { loadConfig } from '../../config/load.ts'
 import { runUntilStopped } from '../run-app.ts'
 import type { DaemonIo } from '../run-app.ts'
@@ -14,6 +13,8 @@ export function addServeCommand(program: Command, io: DaemonIo): void {
     )
     .action(async ({ config: file }: { config?: string }) => {
       const config = loadConfig(file, io.env)
+      // The daemon takes longer to load than all other commands together.
+      const { createApp } = await import('../../app.ts')
       await runUntilStopped(await createApp(config), io)
     })
 }
