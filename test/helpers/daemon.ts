@@ -16,39 +16,57 @@ export async function temporaryFolder() {
   }
 }
 
-/** One run of the built program; everything it printed is kept. */
+export interface RunOptions {
+  /** In place of the built program. */
+  readonly command?: readonly [string, ...string[]]
+  readonly cwd?: string
+}
+
+const builtProgram = [process.execPath, 'dist/main.js'] as const
+
+/** One run of the built program, or of another one; everything it printed is kept. */
 export class Run {
   readonly child: ChildProcess
   stdout = ''
   stderr = ''
-  readonly #lines: string[] = []
+  readonly #lines: Record<'stdout' | 'stderr', string[]> = { stdout: [], stderr: [] }
   readonly #waiting = new Set<() => void>()
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 
-  constructor(args: readonly string[], env: Record<string, string> = {}, input?: string) {
-    this.child = spawn(process.execPath, ['dist/main.js', ...args], {
+  constructor(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    input?: string,
+    { command: [file, ...before] = builtProgram, cwd }: RunOptions = {},
+  ) {
+    this.child = spawn(file, [...before, ...args], {
+      cwd,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...env },
     })
+    // A program may end without reading what it is given.
+    this.child.stdin?.on('error', () => undefined)
     this.child.stdin?.end(input)
     const { stdout, stderr } = this.child
     if (stdout === null || stderr === null) throw new Error('the child has no pipes')
     stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
     stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
-    createInterface({ input: stdout }).on('line', (line) => {
-      this.#lines.push(line)
-      for (const check of [...this.#waiting]) check()
-    })
+    for (const [name, input] of Object.entries({ stdout, stderr })) {
+      createInterface({ input }).on('line', (line) => {
+        this.#lines[name as 'stdout' | 'stderr'].push(line)
+        for (const check of [...this.#waiting]) check()
+      })
+    }
     this.ended = once(this.child, 'close').then(([code, signal]) => ({
       code: code as number | null,
       signal: signal as NodeJS.Signals | null,
     }))
   }
 
-  /** The first line of stdout that fits, now or later; rejects when the program ends without it. */
-  line(fits: (line: string) => boolean): Promise<string> {
+  /** The first line that fits, now or later; rejects when the program ends without it. */
+  line(fits: (line: string) => boolean, from: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
     return new Promise((resolve, reject) => {
       const check = (): void => {
-        const found = this.#lines.find(fits)
+        const found = this.#lines[from].find(fits)
         if (found === undefined) return
         this.#waiting.delete(check)
         resolve(found)
