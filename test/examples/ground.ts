@@ -59,7 +59,7 @@ export async function ground() {
       runs += 1
       const argumentsFile = join(folder.path, `arguments-${runs}`)
       const all = { ...env, ARGUMENTS_FILE: argumentsFile, ...more }
-      return Object.assign(new Run([], all, '', { command, cwd: folder.path }), {
+      return Object.assign(new Run([], all, undefined, { command, cwd: folder.path }), {
         /** What it called curl, jobwatch and docker with, an argument a line. */
         calledWith: () => (existsSync(argumentsFile) ? readFileSync(argumentsFile, 'utf8') : ''),
       })

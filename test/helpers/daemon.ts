@@ -43,6 +43,8 @@ export class Run {
       cwd,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...env },
     })
+    // A program may end without reading what it is given.
+    this.child.stdin?.on('error', () => undefined)
     this.child.stdin?.end(input)
     const { stdout, stderr } = this.child
     if (stdout === null || stderr === null) throw new Error('the child has no pipes')
