@@ -34,9 +34,14 @@ const program = createProgram({
   env,
   signal: stop.signal,
   hurry: hurry.signal,
-  onResumed: (listener) => {
-    process.on('SIGCONT', listener)
-    return () => process.off('SIGCONT', listener)
+  onSuspension: ({ before, after }) => {
+    // The process is stopped here, at a moment that whoever draws knows of.
+    const suspend = () => {
+      before()
+      process.kill(process.pid, 'SIGSTOP')
+    }
+    process.on('SIGTSTP', suspend).on('SIGCONT', after)
+    return () => process.off('SIGTSTP', suspend).off('SIGCONT', after)
   },
 })
 try {

@@ -19,8 +19,15 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Aborts when the user or the system wants the command to end. */
   readonly signal: AbortSignal
-  /** Calls back when the process goes on after it was suspended; the answer ends that. */
-  readonly onResumed: (listener: () => void) => () => void
+  /** Calls back around the time for which Ctrl-Z stops the process; the answer ends that. */
+  readonly onSuspension: (listeners: SuspensionListeners) => () => void
+}
+
+export interface SuspensionListeners {
+  /** The process is about to stop. */
+  readonly before: () => void
+  /** It goes on; also called when it was stopped without notice. */
+  readonly after: () => void
 }
 
 /** The options that every client command has. */

@@ -90,9 +90,18 @@ export function barsView(io: CliIo, now: () => number): WaitView {
   // Time passes, also when nothing else happens.
   const timer = setInterval(paintSoon, repaintMs)
   io.stdout.on('resize', paintSoon)
-  const stopResuming = io.onResumed(() => {
-    region.forget()
-    paintSoon()
+  let isSuspended = false
+  // Below what the shell and its user write meanwhile the rows begin anew.
+  const endSuspensions = io.onSuspension({
+    before() {
+      isSuspended = true
+      region.forget()
+    },
+    after() {
+      isSuspended = false
+      region.forget()
+      paintSoon()
+    },
   })
 
   function frame(): Frame {
@@ -103,7 +112,7 @@ export function barsView(io: CliIo, now: () => number): WaitView {
   function paintSoon(): void {
     next ??= setImmediate(() => {
       next = null
-      paint()
+      if (!isSuspended) paint()
     })
   }
 
@@ -118,7 +127,7 @@ export function barsView(io: CliIo, now: () => number): WaitView {
     clearInterval(timer)
     if (next !== null) clearImmediate(next)
     io.stdout.removeListener('resize', paintSoon)
-    stopResuming()
+    endSuspensions()
   }
 
   return {

@@ -31,7 +31,7 @@ export function openTerminal({ isTTY = false, env = {}, stdin }: TerminalOptions
     stdin: input,
     env,
     signal: stop.signal,
-    onResumed: () => () => undefined,
+    onSuspension: () => () => undefined,
     stop,
     out: () => stdout.text,
     err: () => stderr.text,
