@@ -7,7 +7,7 @@ import type { LoggedEvent } from './event.ts'
  */
 
 /** The frame of a logged event. */
-export function eventFrame({ id, type, text }: LoggedEvent): string {
+export function eventFrame({ id, type, text }: Pick<LoggedEvent, 'id' | 'type' | 'text'>): string {
   return `id: ${id}\nevent: ${type}\ndata: ${text}\n\n`
 }
 

@@ -21,10 +21,13 @@ export async function feedGround(settings: (simulator: Simulator) => object = ()
   }
   let daemon = await serve(config, folder.path)
   const { url } = daemon
+  const settled = { ...config, listen: new URL(url).host }
   return {
     url,
     folder: folder.path,
     simulator,
+    /** With which it comes up on the same address. */
+    settled,
     call: (path: string, call: Call = {}) => callApi(`${url}${path}`, call),
     /** All that this run of the daemon has printed. */
     get printed() {
@@ -32,7 +35,7 @@ export async function feedGround(settings: (simulator: Simulator) => object = ()
     },
     stop: (signal: NodeJS.Signals = 'SIGTERM') => daemon.stop(signal),
     async start() {
-      daemon = await serve({ ...config, listen: new URL(url).host }, folder.path)
+      daemon = await serve(settled, folder.path)
     },
     async [Symbol.asyncDispose]() {
       await daemon[Symbol.asyncDispose]()

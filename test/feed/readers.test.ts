@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Cancel } from '../../src/clock.ts'
 import { parseCursor } from '../../src/core/cursor.ts'
+import type { EventDraft } from '../../src/core/event.ts'
+import type { Job } from '../../src/core/job.ts'
 import type { EventFilter } from '../../src/core/plan.ts'
 import { createFeed } from '../../src/feed.ts'
 import type { FeedSink } from '../../src/feed-reader.ts'
@@ -136,6 +138,15 @@ class CountingClock extends FakeClock {
   }
 }
 
+const noTags: readonly string[] = []
+const draft: EventDraft = {
+  type: 'job.stage.changed',
+  change: {
+    ...{ kind: 'stage', stage: 'copying', occurrence: 1 },
+    ...{ from: 'pending', to: 'running', rawTo: 'In Progress' },
+  },
+}
+
 /** The feed on a real log, without HTTP: the test is the socket and the clock. */
 async function ground({ isWoken = true } = {}) {
   const folder = await temporaryFolder()
@@ -153,6 +164,7 @@ async function ground({ isWoken = true } = {}) {
     })
   }
   let newest = 0
+  const jobsByTags = new Map<readonly string[], Job>()
   return {
     clock,
     feed,
@@ -164,8 +176,28 @@ async function ground({ isWoken = true } = {}) {
     prune(through: number) {
       stranger.prepare('DELETE FROM events WHERE seq <= ?').run(through)
     },
-    /** Writes so many events; `tagsOf` may give each its tags. */
-    async append(count: number, tagsOf: (seq: number) => readonly string[] = () => []) {
+    /** Writes so many events of one job, which has these tags. */
+    async append(count: number, tags = noTags) {
+      let job = jobsByTags.get(tags)
+      for (let rest = count; rest > 0;) {
+        if (job === undefined) {
+          const jobid = `bulk-${jobsByTags.size}`
+          job = (await store.registerJob({ upstream: 'prod', jobid, tags }, clock.now())).job
+          rest -= 1
+        } else {
+          const drafts = Array.from({ length: Math.min(rest, 200) }, () => draft)
+          const look = { job, drafts, document: null, at: clock.now() }
+          const result = await store.commitLook(look)
+          if (result.outcome !== 'written') throw new Error('somebody else writes')
+          job = result.job
+          rest -= drafts.length
+        }
+        jobsByTags.set(tags, job)
+      }
+      newest += count
+    },
+    /** Writes so many events, each of a job of its own, named after its seq. */
+    async appendEach(count: number, tagsOf: (seq: number) => readonly string[] = () => []) {
       const jobs = Array.from({ length: count }, () => {
         newest += 1
         const registration = { upstream: 'prod', jobid: `j-${newest}`, tags: tagsOf(newest) }
@@ -211,7 +243,7 @@ describe('a slow reader', () => {
     await at.open(slow)
     await at.open(fast)
     for (let round = 0; round < 10; round += 1) {
-      await at.append(500, () => manyTags)
+      await at.append(500, manyTags)
       await settle()
     }
     await drainAll(fast)
@@ -225,7 +257,7 @@ describe('a slow reader', () => {
 
   test('is asked to take a page at a time, never what is waiting', async () => {
     await using at = await ground()
-    await at.append(3000, () => manyTags)
+    await at.append(3000, manyTags)
     const sink = new TestSink(1)
     await at.open(sink, { after: '0' })
     let before = 0
@@ -299,7 +331,7 @@ describe('a reader far behind', () => {
     async (tags) => {
       await using at = await ground()
       const isEven = (seq: number): boolean => seq % 2 === 0
-      await at.append(9000, (seq) => (isEven(seq) ? ['even'] : []))
+      await at.appendEach(9000, (seq) => (isEven(seq) ? ['even'] : []))
       const late = new TestSink(1)
       await at.open(late, { after: '0', filter: { tags } })
       await at.clock.advance(14_000)
@@ -317,7 +349,7 @@ describe('a reader far behind', () => {
 
   test('finds the few events of a filter in a long log', async () => {
     await using at = await ground()
-    await at.append(6000, (seq) => (seq % 1999 === 0 ? ['rare'] : []))
+    await at.appendEach(6000, (seq) => (seq % 1999 === 0 ? ['rare'] : []))
     const sink = new TestSink()
     await at.open(sink, { after: '0', filter: { tags: ['rare'] } })
     await drainAll(sink)
@@ -446,7 +478,7 @@ describe('a reader whose socket takes nothing', () => {
 describe('a log that is pruned while it is read', () => {
   /** One that has got the first page of 3000 events and waits for its socket. */
   async function openBehind(at: Awaited<ReturnType<typeof ground>>, filter: EventFilter = {}) {
-    await at.append(3000, (seq) => (seq % 2 === 0 ? ['even'] : []))
+    await at.appendEach(3000, (seq) => (seq % 2 === 0 ? ['even'] : []))
     const sink = new TestSink(1)
     await at.open(sink, { after: '0', filter })
     await settle()
@@ -481,7 +513,7 @@ describe('a log that is pruned while it is read', () => {
 
   test('does so to a reader of one job, and of nothing that fits', async () => {
     await using at = await ground()
-    await at.append(3000)
+    await at.appendEach(3000)
     const sink = new TestSink(1)
     await at.open(sink, { after: '10', filter: { jobids: ['j-2500'] } })
     await settle()
@@ -774,7 +806,7 @@ test('whatever happens in whatever order, each reader gets what it is owed, in o
       let newest = 0
       const append = async (count: number) => {
         newest += count
-        await at.append(count, (seq) => (isOdd(seq) ? ['odd'] : []))
+        await at.appendEach(count, (seq) => (isOdd(seq) ? ['odd'] : []))
       }
       for (const item of actions) {
         if (item.act === 'append') await append(item.count)
