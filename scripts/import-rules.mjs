@@ -77,7 +77,7 @@ const rows = [
   },
   {
     files: /^client\//,
-    imports: ['http/schemas.ts'],
+    imports: ['http/schemas.ts', 'http/requests/'],
     packages: ['eventsource-parser'],
     node: true,
   },
@@ -99,8 +99,16 @@ const rows = [
   },
   {
     files: /^cli\//,
-    imports: ['core/', 'cli/', 'client/', 'config/', 'http/schemas.ts', 'version.ts'],
-    packages: ['commander'],
+    imports: [
+      'core/',
+      'cli/',
+      'client/',
+      'config/',
+      'http/schemas.ts',
+      'http/requests/',
+      'version.ts',
+    ],
+    packages: ['commander', 'get-east-asian-width'],
     node: true,
   },
   { files: /^simulator\//, imports: ['core/'], packages: [], node: true },

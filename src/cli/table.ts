@@ -1,3 +1,5 @@
+import { eastAsianWidth } from 'get-east-asian-width'
+
 /** Puts a colour around a text, or leaves it alone. */
 export type Paint = (text: string) => string
 
@@ -8,9 +10,6 @@ export interface Cell {
 }
 
 const segmenter = new Intl.Segmenter()
-/** What takes two columns: emoji (half a flag is none), and the scripts of East Asia. */
-const wide =
-  /(?!\p{Regional_Indicator})[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\u4dbf\u4e00-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]/u
 /** What is drawn onto the character before it. */
 const joining = /\p{Mn}|\p{Me}|[\u1160-\u11ff]|\u200c|\u200d/u
 
@@ -47,7 +46,7 @@ export function widthOf(text: string): number {
     // What is asked to be an emoji becomes as wide as one, but not in every terminal.
     if (character === '\ufe0f' && last === 1) width += 1
     if (joining.test(character)) continue
-    last = wide.test(character) ? 2 : 1
+    last = eastAsianWidth(character.codePointAt(0) ?? 0)
     width += last
   }
   return width

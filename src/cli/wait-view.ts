@@ -38,19 +38,17 @@ export function jsonView(io: CliIo): WaitView {
 /** Each event as a line; what is no event is for whoever reads along. */
 export function linesView(io: CliIo): WaitView {
   const style = styleFor(io)
-  const told = new Map<string, string>()
-
-  /** A line about the job itself, unless it would be the one before. */
-  function tell(job: JobInEvent, words: string): void {
-    if (told.get(jobKey(job)) !== words) notice(io, words)
-    told.set(jobKey(job), words)
-  }
+  /** How far each job was when that was last said. */
+  const told = new Map<string, Ending | 'running'>()
 
   return {
     async news({ job, ending, event }) {
       // When the reader has gone, the exit code still tells.
       if (event !== null) await print(io.stdout, eventLine(event, style))
-      tell(job, ending === null ? `waiting for ${nameOf(job)}` : endWords(job, ending))
+      const now = ending ?? 'running'
+      if (told.get(jobKey(job)) === now) return
+      told.set(jobKey(job), now)
+      notice(io, ending === null ? `waiting for ${nameOf(job)}` : endWords(job, ending))
     },
     connection: connectionNotices((words) => notice(io, words)),
     result: () => Promise.resolve(),

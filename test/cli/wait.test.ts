@@ -156,6 +156,19 @@ test('what is no event is told apart, so that lines are events and nothing else'
   expect(io.err()).toMatch(/nightly backup \(j1\): FAILED after .*: The disk is full\.\n$/)
 })
 
+test('that a job is waited for is said once, whatever it comes to be called', async () => {
+  await using app = await startApp()
+  const documents = [running('j1'), { ...running('j1'), name: 'editRoads' }, finished('j1')]
+  const script = app.simulator.addScript(documents, { jobid: 'j1' })
+  const io = terminalOf(app)
+  const waiting = wait(io, 'j1')
+  await io.outWith('job.executing')
+  script.next()
+  script.next()
+  expect(await waiting).toBe(0)
+  expect(io.err().match(/^waiting for /gm)).toHaveLength(1)
+})
+
 test('with --json the jobs are printed in the order given, and nothing else', async () => {
   await using app = await startApp()
   app.simulator.addScript([finished('b')], { jobid: 'b' })
