@@ -134,6 +134,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     log,
     metrics,
     maxStreams: config.feed.maxStreams,
+    version,
     notReady: () => (phase === 'running' ? [] : [`the daemon is ${phase}`]),
   })
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { formatDuration, parseDuration } from './core/duration.ts'
+import { durationPattern, formatDuration, parseDuration } from './core/duration.ts'
 import type { EndpointSpec, FormatName } from './core/endpoint.ts'
 import type { Secret } from './core/secret.ts'
 
@@ -11,8 +11,10 @@ import type { Secret } from './core/secret.ts'
 /** Decodes to a `Secret` from whatever form a secret may have there. */
 export type SecretCodec = z.ZodType<Secret>
 
+const durationText = z.string().meta({ pattern: durationPattern.source, examples: ['15s'] })
+
 /** A length of time as people write it; milliseconds once decoded. */
-export const duration = z.codec(z.string(), z.number(), {
+export const duration = z.codec(durationText, z.number(), {
   decode: (text, ctx) => {
     const ms = parseDuration(text)
     if (ms !== null) return ms
@@ -38,6 +40,8 @@ const headerValue = /^[\t\x20-\x7e]*$/
 const ownHeader =
   /^(host|content-(length|type)|transfer-encoding|connection|keep-alive|upgrade|expect|te|trailer|user-agent|webhook-(id|timestamp|signature))$/i
 
+const webhookSecret = /^whsec_([A-Za-z0-9+/]+={0,2})$/
+
 const mailAddress = z
   .string()
   .max(320)
@@ -49,25 +53,41 @@ const mailAddress = z
 /** The parts of an endpoint's settings, by the name they have there. */
 export function endpointFields(secret: SecretCodec) {
   return {
-    url: secret.check(isHttpUrl),
-    events: z.array(z.string().min(1).max(200)).min(1).max(100),
-    match: z.strictObject({
-      upstream: list.default([]),
-      tag: list.default([]),
-      jobid: list.default([]),
+    url: secret
+      .check(isHttpUrl)
+      .meta({ format: 'uri', description: 'Where events are sent to, http or https' }),
+    events: z
+      .array(z.string().min(1).max(200))
+      .min(1)
+      .max(100)
+      .describe('Globs over the type, in which * stands for any characters, dots included'),
+    match: z
+      .strictObject({
+        upstream: list.default([]),
+        tag: list.default([]),
+        jobid: list.default([]),
+      })
+      .describe('Whose events are sent; an empty list lets everything through'),
+    headers: z
+      .record(
+        z
+          .string()
+          .regex(headerName, 'is no name of a header')
+          .refine((name) => !ownHeader.test(name), 'is a header that jobwatch sets itself'),
+        z.string().max(8192).regex(headerValue, 'must be printable ASCII'),
+      )
+      .describe('Headers to send besides, but for those that jobwatch sets itself'),
+    fold: z.boolean().describe('After an outage, leave out what later events made pointless'),
+    timeout: duration.describe('How long an attempt may take'),
+    secret: secret.check(isWebhookSecret).meta({
+      description: 'What signs the webhooks: the base64 of 24 to 64 random bytes',
+      pattern: webhookSecret.source,
     }),
-    headers: z.record(
-      z
-        .string()
-        .regex(headerName, 'is no name of a header')
-        .refine((name) => !ownHeader.test(name), 'is a header that jobwatch sets itself'),
-      z.string().max(8192).regex(headerValue, 'must be printable ASCII'),
-    ),
-    fold: z.boolean(),
-    timeout: duration,
-    secret: secret.check(isWebhookSecret),
     mail: z.strictObject({
-      host: z.string().regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be a host name or an IP address'),
+      host: z
+        .string()
+        .regex(/^[A-Za-z0-9.:-]{1,253}$/, 'must be a host name or an IP address')
+        .describe('The mail server'),
       port: z.int().min(1).max(65_535).default(587),
       user: z.string().min(1).optional(),
       password: secret.optional(),
@@ -183,7 +203,7 @@ function isHttpUrl({ value, issues }: Check<Secret>): void {
 }
 
 function isWebhookSecret({ value, issues }: Check<Secret>): void {
-  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(value.reveal()) ?? []
+  const [, base64 = ''] = webhookSecret.exec(value.reveal()) ?? []
   const bytes = Buffer.from(base64, 'base64').length
   if (bytes >= 24 && bytes <= 64) return
   issues.push({

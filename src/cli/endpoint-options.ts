@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { EndpointChanges, MailInput, MatchInput } from '../client/endpoints.ts'
 import { UsageError } from '../core/errors.ts'
-import { EndpointParams } from '../http/schemas.ts'
+import { EndpointParams } from '../http/requests/endpoints.ts'
 import { parseWhole } from './pages.ts'
 import { collect } from './session.ts'
 import type { CliIo, ServerOptions } from './session.ts'

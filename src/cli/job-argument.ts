@@ -1,5 +1,5 @@
 import { UsageError } from '../core/errors.ts'
-import type { RegisterJobInput } from '../http/schemas.ts'
+import type { RegisterJobInput } from '../http/requests/jobs.ts'
 import { safe } from './output.ts'
 import { isJobid } from './session.ts'
 import type { CliIo } from './session.ts'

@@ -3,7 +3,7 @@ import { createClient } from '../client/client.ts'
 import type { Client } from '../client/client.ts'
 import { parseServer } from '../client/connection.ts'
 import { UsageError } from '../core/errors.ts'
-import { JobParams } from '../http/schemas.ts'
+import { JobParams } from '../http/requests/jobs.ts'
 
 /** What a command may touch of the process. */
 export interface CliIo {

@@ -1,5 +1,5 @@
 import { AppError, UsageError } from '../core/errors.ts'
-import type { RegisterJobInput } from '../http/schemas.ts'
+import type { RegisterJobInput } from '../http/requests/jobs.ts'
 import { safe } from './output.ts'
 
 /** Finds the job that Esri's answer to a submit names, or says why there is none. */

@@ -1,3 +1,4 @@
+import type * as requests from '../http/requests/jobs.ts'
 import type * as api from '../http/schemas.ts'
 
 /*
@@ -58,4 +59,4 @@ export type DeliveryAnswer = api.DeliveryAnswer
 export type AttemptAnswer = api.AttemptAnswer
 export type ReplayAnswer = api.ReplayAnswer
 export type ProblemAnswer = api.ProblemAnswer
-export type RegisterJobInput = api.RegisterJobInput
+export type RegisterJobInput = requests.RegisterJobInput

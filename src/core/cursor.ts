@@ -33,9 +33,12 @@ export type Cursor =
   | { readonly kind: 'seq'; readonly seq: number }
   | { readonly kind: 'id'; readonly epoch: string; readonly seq: number }
 
+/** The form of a cursor. */
+export const cursorPattern = /^(?:([0-9a-z]{1,32})-)?(\d{1,15})$/
+
 /** Reads `1042` or `7f3a9c-1042`; null for anything else. */
 export function parseCursor(text: string): Cursor | null {
-  const match = /^(?:([0-9a-z]{1,32})-)?(\d{1,15})$/.exec(text)
+  const match = cursorPattern.exec(text)
   if (!match) return null
   const seq = Number(match[2])
   return match[1] === undefined ? { kind: 'seq', seq } : { kind: 'id', epoch: match[1], seq }

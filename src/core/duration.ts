@@ -1,9 +1,12 @@
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 type Unit = keyof typeof unitMs
 
+/** The form of a duration; one of nothing, such as `0s`, has it too and is none. */
+export const durationPattern = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)$/
+
 /** Parses `500ms`, `5s`, `2m`, `1h` or `7d` into milliseconds; null when the text is no positive duration. */
 export function parseDuration(text: string): number | null {
-  const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text)
+  const match = durationPattern.exec(text)
   if (!match) return null
   const ms = Math.round(Number(match[1]) * unitMs[match[2] as Unit])
   return ms > 0 && Number.isSafeInteger(ms) ? ms : null

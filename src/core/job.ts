@@ -17,19 +17,22 @@ export const jobStates = ['active', 'ended', 'stopped', 'lost'] as const
 /** What jobwatch does with the job: watches it, saw its end, was told to stop, or can no longer find it. */
 export type JobState = (typeof jobStates)[number]
 
-export type Outcome = 'success' | 'warning' | 'error' | 'cancelled'
+export const outcomes = ['success', 'warning', 'error', 'cancelled'] as const
+export type Outcome = (typeof outcomes)[number]
 
-export type StageState =
-  | 'pending'
-  | 'running'
-  | 'completed'
-  | 'warning'
-  | 'failed'
-  | 'cancelled'
-  | 'rolling_back'
-  | 'rolled_back'
-  | 'skipped'
-  | 'unknown'
+export const stageStates = [
+  'pending',
+  'running',
+  'completed',
+  'warning',
+  'failed',
+  'cancelled',
+  'rolling_back',
+  'rolled_back',
+  'skipped',
+  'unknown',
+] as const
+export type StageState = (typeof stageStates)[number]
 
 /** A state's word without case and separators: `In Progress` and `IN_PROGRESS` are one word. */
 export function stateWord(raw: string): string {

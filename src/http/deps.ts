@@ -48,6 +48,8 @@ export interface ApiDeps {
   readonly log: Logger
   readonly metrics: Metrics
   readonly maxStreams: number
+  /** The daemon's own. */
+  readonly version: string
   /** What is not well; empty when the daemon is ready. */
   readonly notReady: () => readonly string[]
 }

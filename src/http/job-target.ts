@@ -1,7 +1,7 @@
 import type { JobKey } from '../core/job.ts'
 import type { ApiUpstream } from './deps.ts'
 import { invalidField } from './problem.ts'
-import type { RegisterJob } from './schemas.ts'
+import type { RegisterJob } from './requests/jobs.ts'
 
 /** Which job at which upstream a registration names; throws a 400 that says what is missing. */
 export function targetOf(input: RegisterJob, upstreams: readonly ApiUpstream[]): JobKey {

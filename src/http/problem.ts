@@ -1,12 +1,28 @@
 import { STATUS_CODES } from 'node:http'
 import type { z } from 'zod'
 import { AppError } from '../core/errors.ts'
+import type { ProblemCode, problemCodes } from './problem-codes.ts'
 
 /** One field that is wrong and what would be right. */
 export interface FieldError {
   readonly field: string
   readonly message: string
 }
+
+interface Extras {
+  readonly errors?: readonly FieldError[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Status, code and detail of an error; status and code go together as the table of codes has them. */
+type ProblemArguments = {
+  [Code in ProblemCode]: [
+    status: (typeof problemCodes)[Code]['status'],
+    code: Code,
+    detail: string,
+    extras?: Extras,
+  ]
+}[ProblemCode]
 
 /** An error answer (RFC 9457); thrown by handlers, written by the server's error handler. */
 export class HttpProblem extends AppError {
@@ -15,12 +31,7 @@ export class HttpProblem extends AppError {
   readonly errors: readonly FieldError[]
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(
-    status: number,
-    code: string,
-    detail: string,
-    { errors = [], headers = {} }: { errors?: FieldError[]; headers?: Record<string, string> } = {},
-  ) {
+  constructor(...[status, code, detail, { errors = [], headers = {} } = {}]: ProblemArguments) {
     super(code, detail)
     this.status = status
     this.errors = errors

@@ -12,6 +12,7 @@ import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { metricsRoute } from './routes/metrics.ts'
+import { openApiRoute } from './routes/openapi.ts'
 import { pageRoute } from './routes/page.ts'
 import { streamPath, streamRoute } from './routes/stream.ts'
 import { upstreamRoutes } from './routes/upstreams.ts'
@@ -119,6 +120,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   deliveryRoutes(app, deps)
   healthRoutes(app, deps)
   metricsRoute(app, deps)
+  openApiRoute(app, deps)
   pageRoute(app)
   for (const method of allMethods) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
@@ -250,11 +252,7 @@ function toProblem(error: unknown): HttpProblem {
     return new HttpProblem(413, 'body_too_large', detail)
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new HttpProblem(
-      statusCode,
-      'bad_request',
-      'The body cannot be read: send one JSON value',
-    )
+    return new HttpProblem(400, 'bad_request', 'The body cannot be read: send one JSON value')
   }
   return new HttpProblem(
     500,

@@ -1,23 +1,14 @@
 import type { Readable } from 'node:stream'
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { addFollowCommand } from '../../src/cli/commands/follow.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { aProblem, server } from '../client/answers.ts'
 import { endedStream, feedHeaders, frame, gap, hello, openStream } from '../client/frames.ts'
 import { aBrokenPipe, openTerminal, run } from './terminal.ts'
+import { onlyNock } from '../client/only-nock.ts'
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 function feed(body: Readable, query = '') {
   return nock(server)

@@ -1,22 +1,13 @@
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { addJobCommand } from '../../src/cli/commands/job.ts'
 import { addJobsCommand } from '../../src/cli/commands/jobs.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { aJob, aProblem, jobid, server } from '../client/answers.ts'
 import { aBrokenPipe, openTerminal, run } from './terminal.ts'
+import { onlyNock } from '../client/only-nock.ts'
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 describe('jobs', () => {
   test('prints a table', async () => {

@@ -22,13 +22,13 @@ function closing(jobs: readonly Progress[], more: Partial<Frame> = {}): string[]
   return closingRows(jobs, { ...frame, ...more }).map(({ plain }) => plain)
 }
 
-const copying = {
+const copying: Partial<JobInEvent> & Pick<JobInEvent, 'stages'> = {
   title: 'nightly backup',
   progress: { done: 3, total: 8 },
   stages: ['preparing', 'copying', 'cleaning'].map((name, index) => ({
     name,
     occurrence: 1,
-    state: ['completed', 'running', 'pending'][index] ?? '',
+    state: (['completed', 'running', 'pending'] as const)[index] ?? 'unknown',
     rawState: '',
     startedAt: null,
     endedAt: null,
@@ -61,7 +61,7 @@ describe('a job that runs', () => {
   })
 
   test('in several stages at once names the first and counts the others', () => {
-    const stages = copying.stages.map((stage) => ({ ...stage, state: 'running' }))
+    const stages = copying.stages.map((stage) => ({ ...stage, state: 'running' as const }))
     expect(rows([progress({ ...copying, stages })])[0]).toContain('  preparing and 2 more  ')
   })
 

@@ -1,24 +1,15 @@
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { addWatchCommand } from '../../src/cli/commands/watch.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { aJob, aProblem, jobid, server } from '../client/answers.ts'
 import { openTerminal, run } from './terminal.ts'
 import type { TerminalOptions } from './terminal.ts'
+import { onlyNock } from '../client/only-nock.ts'
 
 const root = 'https://gis.example.com/arcgis/admin'
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 async function watch(options: TerminalOptions, ...argv: readonly string[]): Promise<string> {
   const io = openTerminal(options)

@@ -1,22 +1,13 @@
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import { ClientError, DaemonUnreachable } from '../../src/client/errors.ts'
 import { aJob, anEvent, aProblem, jobid, server } from './answers.ts'
+import { onlyNock } from './only-nock.ts'
 
 const problemHeaders = { 'content-type': 'application/problem+json' }
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 /** What a promise rejects with. */
 async function rejection(promise: Promise<unknown>): Promise<unknown> {

@@ -1,21 +1,12 @@
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import { aDelivery, anAttempt, aProblem, jobid, server } from './answers.ts'
+import { onlyNock } from './only-nock.ts'
 
 const client = createClient({ server })
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 describe('deliveries', () => {
   test('are listed by the filters that were given', async () => {

@@ -1,22 +1,13 @@
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import { anAttempt, anEndpoint, aProblem, server } from './answers.ts'
+import { onlyNock } from './only-nock.ts'
 
 const client = createClient({ server })
 const path = '/v1/endpoints/ops-slack'
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 describe('endpoints', () => {
   test('are listed page by page', async () => {

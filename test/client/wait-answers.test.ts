@@ -1,5 +1,5 @@
 import nock from 'nock'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Readable } from 'node:stream'
 import { createClient } from '../../src/client/client.ts'
 import type { WaitOptions } from '../../src/client/client.ts'
@@ -9,23 +9,14 @@ import type { JobAnswer } from '../../src/http/schemas.ts'
 import { aJob, anEvent, aProblem, server } from './answers.ts'
 import type { EventFields } from './answers.ts'
 import { control, feedHeaders, gap, hello, openStream } from './frames.ts'
+import { onlyNock } from './only-nock.ts'
 
 // The answers that a real daemon gives only at the wrong moment.
 
 const ended = { state: 'ended', status: 'COMPLETED', outcome: 'success' } as const
 const status = { kind: 'status', from: 'EXECUTING', to: 'COMPLETED', rawTo: 'COMPLETED' }
 
-beforeAll(() => {
-  nock.disableNetConnect()
-})
-afterEach(() => {
-  const unused = nock.pendingMocks()
-  nock.cleanAll()
-  expect(unused).toEqual([])
-})
-afterAll(() => {
-  nock.restore()
-})
+onlyNock()
 
 /** The head is at seq 4, and registering this job answers so. */
 function registered(job: Partial<JobAnswer>) {

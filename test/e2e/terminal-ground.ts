@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { EventAnswer, EventList } from '../../src/http/schemas.ts'
-import { startSimulator } from '../../src/simulator/simulator.ts'
 import type { Simulator, SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { anUpstream, callApi, startApp } from '../helpers/app.ts'
-import { Run, serve, temporaryFolder } from '../helpers/daemon.ts'
+import { Run } from '../helpers/daemon.ts'
 import { hasBash, hasPseudoTerminal, PseudoTerminal } from '../helpers/pseudo-terminal.ts'
 import type { TerminalOptions } from '../helpers/pseudo-terminal.ts'
+import { feedGround } from './feed-ground.ts'
 import { running, until } from './ground.ts'
 
 /** What the tests of shells in terminals need. */
@@ -56,21 +56,13 @@ export async function terminalGround({
 
 /** The built daemon, which can be killed, in the same place. */
 export async function daemonGround() {
-  const folder = await temporaryFolder()
-  const simulator = await startSimulator()
-  const config = {
-    listen: '127.0.0.1:0',
-    database: join(folder.path, 'jobwatch.db'),
-    upstreams: [anUpstream('prod', simulator)],
-  }
-  let daemon = await serve(config, folder.path)
-  const { url } = daemon
-  const settled = { ...config, listen: new URL(url).host }
-  const configFile = join(folder.path, 'jobwatch.yaml')
+  const daemon = await feedGround()
+  const { simulator, folder, url, settled } = daemon
+  const configFile = join(folder, 'jobwatch.yaml')
   await writeFile(configFile, JSON.stringify(settled))
   return {
     simulator,
-    folder: folder.path,
+    folder,
     /** A configuration with which it comes up on the same address. */
     configFile,
     url,
@@ -79,14 +71,8 @@ export async function daemonGround() {
     job: (jobid: string, fields: object = {}) => scriptedJob(simulator, jobid, fields),
     kill: () => daemon.stop('SIGKILL'),
     stop: () => daemon.stop('SIGTERM'),
-    async restart() {
-      daemon = await serve(settled, folder.path)
-    },
-    async [Symbol.asyncDispose]() {
-      await daemon[Symbol.asyncDispose]()
-      await simulator.close()
-      await folder[Symbol.asyncDispose]()
-    },
+    restart: () => daemon.start(),
+    [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   }
 }
 

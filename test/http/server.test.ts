@@ -1,25 +1,8 @@
-import type { FastifyInstance } from 'fastify'
 import { expect, test } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
-import { startServer } from './bare-server.ts'
+import { routesOf, startServer } from './bare-server.ts'
 
 const token = new Secret('token')
-
-/** All routes as `METHOD /path`, read from the router's own tree, four characters a level. */
-function routesOf(server: FastifyInstance): string[] {
-  const parents: string[] = []
-  return server
-    .printRoutes({ commonPrefix: false })
-    .split('\n')
-    .flatMap((line) => {
-      const [, indent = '', segment = '', methods = ''] =
-        /^([^/\w:]*)(\S+) \((.*)\)$/.exec(line) ?? []
-      if (methods === '') return []
-      parents.splice(indent.length / 4 - 1)
-      parents.push(segment)
-      return methods.split(', ').map((method) => `${method} ${parents.join('')}`)
-    })
-}
 
 test('every route asks for a scope, but for those that are open on purpose', async () => {
   await using at = await startServer({ tokens: [{ name: 'nobody', token, scopes: [] }] })

@@ -201,24 +201,6 @@ describe('the SQLite database', () => {
     expect(await pageFor({})).toEqual({ events: [], through: 4, newest: 4, oldest: null })
   })
 
-  test('a page says where the log begins by now, whoever prunes it meanwhile', async () => {
-    const ground = await Ground.create(open)
-    for (const jobid of ['j-1', 'j-2']) await ground.register(jobid)
-    await ground.look(key, [aDraft(), aDraft()])
-    const pageFor = (filter: EventFilter) =>
-      ground.store.readEvents({ after: 1, limit: 10, filter })
-    const db = stranger(fileIn(ground.place))
-    db.exec('DELETE FROM events WHERE seq < 4')
-    for (const filter of [{}, { jobids: ['j-1'] }]) {
-      const page = await pageFor(filter)
-      expect(seqs(page.events)).toEqual([4])
-      expect(page).toMatchObject({ through: 4, newest: 4, oldest: 4 })
-    }
-    db.exec('DELETE FROM events')
-    db.close()
-    expect(await pageFor({})).toEqual({ events: [], through: 4, newest: 4, oldest: null })
-  })
-
   test('an event keeps the epoch under which its seq was given', async () => {
     const ground = await Ground.create(open)
     await ground.register('j-1')

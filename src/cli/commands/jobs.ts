@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { JobQuery } from '../../client/client.ts'
-import { ListJobs } from '../../http/schemas.ts'
+import { ListJobs } from '../../http/requests/jobs.ts'
 import { jobTable } from '../job-view.ts'
 import { jsonText, styleFor } from '../output.ts'
 import { collectPages, parseLimit } from '../pages.ts'

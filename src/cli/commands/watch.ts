@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { RegisterJobInput } from '../../http/schemas.ts'
+import type { RegisterJobInput } from '../../http/requests/jobs.ts'
 import { jobFrom } from '../job-argument.ts'
 import { jsonText, safe } from '../output.ts'
 import { addServerOptions, collect, openClient, print } from '../session.ts'

@@ -2,21 +2,20 @@ import type { FastifyInstance } from 'fastify'
 import type { DeliveryWithAttempts } from '../../store/store.ts'
 import type { ApiDeps } from '../deps.ts'
 import { toAttemptAnswer, toDeliveryAnswer } from '../endpoint-answer.ts'
+import { deliveryOperations } from '../operations/deliveries.ts'
 import { decodeIdCursor, encodeIdCursor } from '../page-cursor.ts'
-import { HttpProblem, parseInput } from '../problem.ts'
-import { DeliveryParams, ListDeliveries, NoBody } from '../schemas.ts'
+import { HttpProblem } from '../problem.ts'
+import { serve } from '../serve.ts'
 
 /** The calls on deliveries: list, show, try again. */
 export function deliveryRoutes(app: FastifyInstance, { store, endpoints }: ApiDeps): void {
-  async function one(params: unknown): Promise<DeliveryWithAttempts> {
-    const { id } = parseInput(DeliveryParams, params)
+  async function one({ id }: { id: number }): Promise<DeliveryWithAttempts> {
     const delivery = await store.findDelivery(id)
     if (delivery !== null) return delivery
     throw new HttpProblem(404, 'delivery_not_found', `There is no delivery ${id}`)
   }
 
-  app.get('/v1/deliveries', { config: { scope: 'read' } }, async (request) => {
-    const { cursor, ...filters } = parseInput(ListDeliveries, request.query)
+  serve(app, deliveryOperations.list, async ({ query: { cursor, ...filters } }) => {
     const before = cursor === undefined ? null : decodeIdCursor(cursor)
     const { deliveries, next } = await store.listDeliveries({ ...filters, before })
     return {
@@ -25,14 +24,13 @@ export function deliveryRoutes(app: FastifyInstance, { store, endpoints }: ApiDe
     }
   })
 
-  app.get('/v1/deliveries/:id', { config: { scope: 'read' } }, async (request) => {
-    const delivery = await one(request.params)
+  serve(app, deliveryOperations.get, async ({ params }) => {
+    const delivery = await one(params)
     return { ...toDeliveryAnswer(delivery), attempts: delivery.attempts.map(toAttemptAnswer) }
   })
 
-  app.post('/v1/deliveries/:id/retry', { config: { scope: 'write' } }, async (request, reply) => {
-    parseInput(NoBody, request.body)
-    const delivery = await one(request.params)
+  serve(app, deliveryOperations.retry, async ({ params }, _, reply) => {
+    const delivery = await one(params)
     if (delivery.state === 'delivered') {
       const detail = `Delivery ${delivery.id} has been delivered: a replay to ${delivery.endpoint} sends its event again`
       throw new HttpProblem(409, 'already_delivered', detail)

@@ -5,16 +5,11 @@ import { defaultEvents, defaultFold, toEndpointSpec, toMail } from '../../endpoi
 import type { StoredEndpoint } from '../../store/store.ts'
 import type { ApiDeps } from '../deps.ts'
 import { toAttemptAnswer, toEndpointAnswer } from '../endpoint-answer.ts'
+import { endpointOperations } from '../operations/endpoints.ts'
 import { pageOf } from '../page-cursor.ts'
-import { HttpProblem, invalidField, parseInput } from '../problem.ts'
-import {
-  CreateEndpoint,
-  EndpointParams,
-  ListAll,
-  NoBody,
-  PatchEndpoint,
-  ReplayEndpoint,
-} from '../schemas.ts'
+import { HttpProblem, invalidField } from '../problem.ts'
+import type { PatchEndpoint } from '../requests/endpoints.ts'
+import { serve } from '../serve.ts'
 
 /** The calls on endpoints: make, list, show, change, remove, try, enable, disable, rotate, replay. */
 export function endpointRoutes(
@@ -29,15 +24,14 @@ export function endpointRoutes(
   }
 
   /** The endpoint that a path names. */
-  async function one(params: unknown): Promise<StoredEndpoint> {
-    const { name } = parseInput(EndpointParams, params)
+  async function one({ name }: { name: string }): Promise<StoredEndpoint> {
     const endpoint = await endpoints.find(name)
     if (endpoint !== null) return endpoint
     throw new HttpProblem(404, 'endpoint_not_found', `There is no endpoint named ${name}`)
   }
 
   /** Likewise, when it is one that the API may change. */
-  async function changeable(params: unknown): Promise<StoredEndpoint> {
+  async function changeable(params: { name: string }): Promise<StoredEndpoint> {
     const endpoint = await one(params)
     if (endpoint.origin === 'api') return endpoint
     const { name } = endpoint.spec
@@ -57,17 +51,15 @@ export function endpointRoutes(
     return { ...shown, ...(secret !== undefined && { secret }) }
   }
 
-  app.get('/v1/endpoints', { config: { scope: 'read' } }, async (request) => {
-    const { items, next } = pageOf(await endpoints.list(), parseInput(ListAll, request.query))
+  serve(app, endpointOperations.list, async ({ query }) => {
+    const { items, next } = pageOf(await endpoints.list(), query)
     return { items: await Promise.all(items.map(answer)), next }
   })
 
-  app.get('/v1/endpoints/:name', { config: { scope: 'read' } }, async (request) =>
-    answer(await one(request.params)),
-  )
+  serve(app, endpointOperations.get, async ({ params }) => answer(await one(params)))
 
-  app.post('/v1/endpoints', { config: { scope: 'write' } }, async (request, reply) => {
-    const spec = toEndpointSpec(parseInput(CreateEndpoint, request.body), endpointDefaults)
+  serve(app, endpointOperations.add, async ({ body }, _, reply) => {
+    const spec = toEndpointSpec(body, endpointDefaults)
     await checkAddress(spec)
     const endpoint = await endpoints.add(spec)
     if (endpoint === null) {
@@ -77,22 +69,20 @@ export function endpointRoutes(
     return reply.code(201).send(await secretAnswer(endpoint))
   })
 
-  app.patch('/v1/endpoints/:name', { config: { scope: 'write' } }, async (request) => {
-    const { id, spec } = await changeable(request.params)
-    const patch = parseInput(PatchEndpoint, request.body)
+  serve(app, endpointOperations.change, async ({ params, body: patch }) => {
+    const { id, spec } = await changeable(params)
     const changed = patched(spec, patch, endpointDefaults)
     if (patch.url !== undefined || patch.settings !== undefined) await checkAddress(changed)
     return answer(await endpoints.change(id, changed))
   })
 
-  app.delete('/v1/endpoints/:name', { config: { scope: 'write' } }, async (request, reply) => {
-    await endpoints.remove((await changeable(request.params)).id)
+  serve(app, endpointOperations.remove, async ({ params }, _, reply) => {
+    await endpoints.remove((await changeable(params)).id)
     return reply.code(204).send()
   })
 
-  app.post('/v1/endpoints/:name/test', { config: { scope: 'write' } }, async (request) => {
-    parseInput(NoBody, request.body)
-    const result = await endpoints.test(await one(request.params))
+  serve(app, endpointOperations.test, async ({ params }) => {
+    const result = await endpoints.test(await one(params))
     if (result === null) {
       throw new HttpProblem(404, 'endpoint_not_found', 'The endpoint was removed meanwhile')
     }
@@ -100,16 +90,14 @@ export function endpointRoutes(
   })
 
   for (const verb of ['enable', 'disable'] as const) {
-    app.post(`/v1/endpoints/:name/${verb}`, { config: { scope: 'write' } }, async (request) => {
-      parseInput(NoBody, request.body)
-      const { id } = await one(request.params)
+    serve(app, endpointOperations[verb], async ({ params }) => {
+      const { id } = await one(params)
       return answer(await endpoints[verb](id))
     })
   }
 
-  app.post('/v1/endpoints/:name/rotate-secret', { config: { scope: 'write' } }, async (request) => {
-    parseInput(NoBody, request.body)
-    const { id, spec } = await one(request.params)
+  serve(app, endpointOperations.rotateSecret, async ({ params }) => {
+    const { id, spec } = await one(params)
     if (!isSigned(spec)) {
       const detail = `${spec.name} has no secret: only what goes to webhooks is signed`
       throw new HttpProblem(409, 'endpoint_unsigned', detail)
@@ -121,9 +109,9 @@ export function endpointRoutes(
     return secretAnswer(await endpoints.rotateSecret(id))
   })
 
-  app.post('/v1/endpoints/:name/replay', { config: { scope: 'write' } }, async (request, reply) => {
-    const { after, since, until, types } = parseInput(ReplayEndpoint, request.body)
-    const { id, spec, health } = await one(request.params)
+  serve(app, endpointOperations.replay, async ({ params, body }, _, reply) => {
+    const { after, since, until, types } = body
+    const { id, spec, health } = await one(params)
     if (health.state === 'disabled') {
       const detail = `${spec.name} is disabled, so nothing is delivered to it: enable it first`
       throw new HttpProblem(409, 'endpoint_disabled', detail)

@@ -5,9 +5,10 @@ import type { EventFilter } from '../../core/plan.ts'
 import type { ApiDeps } from '../deps.ts'
 import { readAfter, readNewest } from '../event-reader.ts'
 import type { EventsRead } from '../event-reader.ts'
+import { eventOperations } from '../operations/events.ts'
 import type { Places } from '../places.ts'
-import { invalidField, parseInput } from '../problem.ts'
-import { ListEvents } from '../schemas.ts'
+import { invalidField } from '../problem.ts'
+import { serve } from '../serve.ts'
 import { createWaitingRoom } from '../waiting-room.ts'
 
 /** `GET /v1/events`: the log in pages, joined from the stored texts. */
@@ -21,8 +22,8 @@ export function eventRoutes(app: FastifyInstance, { store, clock }: ApiDeps, pla
     done()
   })
 
-  app.get('/v1/events', { config: { scope: 'read' } }, async (request, reply) => {
-    const { last, limit = 100, wait: waitMs, ...query } = parseInput(ListEvents, request.query)
+  serve(app, eventOperations.list, async ({ query }, request, reply) => {
+    const { last, limit = 100, wait: waitMs } = query
     const filter = filterOf(query)
     const gone = goneSignal(reply)
     if (last !== undefined) {

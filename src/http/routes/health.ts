@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.ts'
+import { daemonOperations } from '../operations/daemon.ts'
+import { serve } from '../serve.ts'
 
 /** `/healthz` says that the process lives, `/readyz` that it can do its work. */
 export function healthRoutes(app: FastifyInstance, { store, notReady }: ApiDeps): void {
-  app.get('/healthz', { config: { scope: null } }, () => ({ status: 'ok' }))
+  serve(app, daemonOperations.health, () => ({ status: 'ok' }))
 
-  app.get('/readyz', { config: { scope: null } }, async (_, reply) => {
+  serve(app, daemonOperations.readiness, async (_, __, reply) => {
     const reasons = [...notReady()]
     try {
       await store.checkWritable()

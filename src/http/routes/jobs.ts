@@ -4,20 +4,19 @@ import type { Job } from '../../core/job.ts'
 import type { ApiDeps } from '../deps.ts'
 import { toJobAnswer } from '../job-answer.ts'
 import { targetOf } from '../job-target.ts'
+import { jobOperations } from '../operations/jobs.ts'
 import { decodePageCursor, encodePageCursor } from '../page-cursor.ts'
 import { HttpProblem, parseInput, problemBody } from '../problem.ts'
-import {
-  JobParams,
-  ListJobs,
-  NoBody,
-  PatchJob,
-  registerJobSchema,
-  RegisterJobs,
-  WhichUpstream,
-} from '../schemas.ts'
+import { RegisterJob } from '../requests/jobs.ts'
+import { serve } from '../serve.ts'
 
 const cursorHeader = 'x-jobwatch-cursor'
-const maxBatchBytes = 8_388_608
+
+/** What names one job: its id, and its upstream where that is needed. */
+interface NamedJob {
+  readonly params: { readonly jobid: string }
+  readonly query: { readonly upstream?: string | undefined }
+}
 
 /** The calls on jobs: register one or many, list, show, change, stop, poll now, document. */
 export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: ApiDeps): void {
@@ -29,9 +28,9 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
   }
 
   /** The one job that path and query name. */
-  async function oneJob(params: unknown, query: unknown): Promise<Job> {
-    const { jobid } = parseInput(JobParams, params)
-    const { upstream } = parseInput(WhichUpstream, query)
+  async function oneJob({ params, query }: NamedJob): Promise<Job> {
+    const { jobid } = params
+    const { upstream } = query
     const jobs = await store.findJobsById(jobid)
     const matching = upstream === undefined ? jobs : jobs.filter((job) => job.upstream === upstream)
     const [job] = matching
@@ -49,9 +48,8 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return job
   }
 
-  /** Registers what a client sent, in either of its forms; throws the problem that answers it. */
-  async function register(body: unknown) {
-    const input = parseInput(registerJobSchema(body), body)
+  /** Registers what a client sent; throws the problem that answers it. */
+  async function register(input: RegisterJob) {
     const key = targetOf(input, upstreams)
     const { label, tags, stallAfter: stallAfterMs, deadline } = input
     const registration = { ...key, label, tags, stallAfterMs, deadline }
@@ -60,23 +58,27 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return { status: began ? 201 : 200, job: answer(job) }
   }
 
-  app.post('/v1/jobs', { config: { scope: 'write' } }, async (request, reply) => {
-    const { status, job } = await register(request.body)
+  /** Likewise one of a batch, whose problem is part of the answer. */
+  async function registerOne(job: unknown) {
+    try {
+      return await register(parseInput(RegisterJob, job))
+    } catch (error) {
+      return refused(error)
+    }
+  }
+
+  serve(app, jobOperations.register, async ({ body }, _, reply) => {
+    const { status, job } = await register(body)
     return reply.code(status).send(job)
   })
 
-  const batchOptions = { config: { scope: 'write' }, bodyLimit: maxBatchBytes } as const
-  app.post('/v1/jobs/batch', batchOptions, async (request) => {
-    const { jobs } = parseInput(RegisterJobs, request.body)
+  serve(app, jobOperations.registerMany, async ({ body: { jobs } }) => {
     // All at once: they share their transactions, and one that is wrong holds up no other.
-    const results = await Promise.all(
-      jobs.map((body) => register(body).catch((error: unknown) => refused(error))),
-    )
-    return { results }
+    return { results: await Promise.all(jobs.map(registerOne)) }
   })
 
-  app.get('/v1/jobs', { config: { scope: 'read' } }, async (request, reply) => {
-    const { cursor, q: text, ...filters } = parseInput(ListJobs, request.query)
+  serve(app, jobOperations.list, async ({ query }, _, reply) => {
+    const { cursor, q: text, ...filters } = query
     const before = cursor === undefined ? null : decodePageCursor(cursor)
     const bounds = await store.readBounds()
     const { jobs, next, newest } = await store.listJobs({ ...filters, text, before })
@@ -84,34 +86,33 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return { items: jobs.map(answer), next: next === null ? null : encodePageCursor(next) }
   })
 
-  app.get('/v1/jobs/:jobid', { config: { scope: 'read' } }, async (request, reply) => {
+  serve(app, jobOperations.get, async (input, _, reply) => {
     const bounds = await store.readBounds()
-    const job = await oneJob(request.params, request.query)
+    const job = await oneJob(input)
     // Should the job have changed in between, what is shown is already after that event.
     const shown = Math.max(bounds.newest, job.lastSeq ?? 0)
     void reply.header(cursorHeader, positionId(shown, bounds))
     return answer(job)
   })
 
-  app.patch('/v1/jobs/:jobid', { config: { scope: 'write' } }, async (request) => {
-    const { label, tags, stallAfter: stallAfterMs, deadline } = parseInput(PatchJob, request.body)
-    const known = await oneJob(request.params, request.query)
+  serve(app, jobOperations.change, async ({ body, ...input }) => {
+    const { label, tags, stallAfter: stallAfterMs, deadline } = body
+    const known = await oneJob(input)
     const settings = { label, tags: tags === null ? [] : tags, stallAfterMs, deadline }
     const job = (await store.updateJob(known, settings, clock.now())) ?? known
     if (job.state === 'active') upstreamByName.get(job.upstream)?.watch(job)
     return answer(job)
   })
 
-  app.delete('/v1/jobs/:jobid', { config: { scope: 'write' } }, async (request, reply) => {
-    const job = await oneJob(request.params, request.query)
+  serve(app, jobOperations.stop, async (input, _, reply) => {
+    const job = await oneJob(input)
     await store.stopJob(job, clock.now())
     upstreamByName.get(job.upstream)?.unwatch(job.id)
     return reply.code(204).send()
   })
 
-  app.post('/v1/jobs/:jobid/poll', { config: { scope: 'write' } }, async (request) => {
-    parseInput(NoBody, request.body)
-    const job = await oneJob(request.params, request.query)
+  serve(app, jobOperations.poll, async (input) => {
+    const job = await oneJob(input)
     if (job.state === 'stopped') {
       const detail = `Job ${job.jobid} is no longer watched: register it again with POST /v1/jobs`
       throw new HttpProblem(409, 'job_stopped', detail)
@@ -125,8 +126,8 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return answer((await store.findJob(job)) ?? job)
   })
 
-  app.get('/v1/jobs/:jobid/document', { config: { scope: 'read' } }, async (request, reply) => {
-    const job = await oneJob(request.params, request.query)
+  serve(app, jobOperations.document, async (input, _, reply) => {
+    const job = await oneJob(input)
     const document = await store.readDocument(job)
     if (document === null) {
       throw new HttpProblem(404, 'no_document', `Job ${job.jobid} has not been seen yet`)

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { daemonOperations } from '../operations/daemon.ts'
+import { serve } from '../serve.ts'
 
 /** `GET /`: the page, one file, whose inline script and style are allowed by their hashes. */
 export function pageRoute(app: FastifyInstance): void {
@@ -15,7 +17,7 @@ export function pageRoute(app: FastifyInstance): void {
     `frame-ancestors 'none'`,
   ].join('; ')
 
-  app.get('/', { config: { scope: null } }, (_, reply) =>
+  serve(app, daemonOperations.page, (_, __, reply) =>
     reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(html),
   )
 }

@@ -6,7 +6,7 @@ import { accepts } from '../accept.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { Places } from '../places.ts'
 import { HttpProblem, parseInput } from '../problem.ts'
-import { StreamEvents } from '../schemas.ts'
+import { StreamEvents } from '../requests/events.ts'
 import { streamSink } from '../stream-sink.ts'
 import { filterOf, readCursor } from './events.ts'
 

@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { isoTime } from '../../core/job.ts'
 import type { ApiDeps, ApiUpstream } from '../deps.ts'
+import { upstreamOperations } from '../operations/upstreams.ts'
 import { pageOf } from '../page-cursor.ts'
-import { parseInput } from '../problem.ts'
-import { ListAll } from '../schemas.ts'
 import type { UpstreamAnswer } from '../schemas.ts'
+import { serve } from '../serve.ts'
 
 /** `GET /v1/upstreams`: how each upstream is, in the order of the configuration. */
 export function upstreamRoutes(app: FastifyInstance, { upstreams }: ApiDeps): void {
-  app.get('/v1/upstreams', { config: { scope: 'read' } }, (request) => {
-    const { items, next } = pageOf(upstreams, parseInput(ListAll, request.query))
+  serve(app, upstreamOperations.list, ({ query }) => {
+    const { items, next } = pageOf(upstreams, query)
     return { items: items.map(toAnswer), next }
   })
 }
