@@ -1,16 +1,10 @@
-import type { Face } from '../core/face.ts'
+import { endpointFaces } from '../core/face.ts'
 import type { EndpointAnswer } from '../http/schemas.ts'
 import { cellLine, factLines } from './facts.ts'
 import { paint, safe, shortTime, stateCell } from './output.ts'
 import type { Style } from './output.ts'
 import { cut, renderTable } from './table.ts'
 import type { Cell } from './table.ts'
-
-const faces: Readonly<Record<EndpointAnswer['state'], Face>> = {
-  active: { emoji: '✅', colour: 'green' },
-  failing: { emoji: '⚠️', colour: 'yellow' },
-  disabled: { emoji: '🚫', colour: 'red' },
-}
 
 /** Endpoints as a table. */
 export function endpointTable(endpoints: readonly EndpointAnswer[], style: Style): string {
@@ -20,7 +14,7 @@ export function endpointTable(endpoints: readonly EndpointAnswer[], style: Style
     { text: safe(endpoint.format) },
     { text: cut(safe(endpoint.url), 48) },
     { text: cut(safe(endpoint.events.join(',')), 32) },
-    stateCell(faces, endpoint.state, style),
+    stateCell(endpointFaces, endpoint.state, style),
     { text: String(endpoint.pending) },
     { text: shortTime(endpoint.lastDeliveredAt) },
   ])
@@ -32,7 +26,7 @@ export function endpointDetail(endpoint: EndpointAnswer, style: Style): string {
   const { name, origin, match, reason, disablesAt, fold } = endpoint
   return [
     `${paint(style, 'bold')(safe(name))}\n`,
-    cellLine('state', stateCell(faces, endpoint.state, style)),
+    cellLine('state', stateCell(endpointFaces, endpoint.state, style)),
     factLines([
       ['since', shortTime(endpoint.since)],
       ['reason', reason],

@@ -1,6 +1,7 @@
-import { endingOf } from '../client/wait.ts'
-import { faceOf, statusWords } from '../core/face.ts'
+import { endingOf } from '../core/ending.ts'
+import { faceOf } from '../core/face.ts'
 import type { FaceColour } from '../core/face.ts'
+import { estimate, passedMs, runningStage, stateWords } from '../core/progress-words.ts'
 import type { JobInEvent } from '../http/schemas.ts'
 import type { Row } from './live-region.ts'
 import { elapsed, paint, safe } from './output.ts'
@@ -85,49 +86,20 @@ const markWidth = 3
 function cellsOf({ job, at }: Progress, { now }: Frame): Cells {
   const { done, total } = job.progress
   const isOver = endingOf(job) !== null
-  const passedMs = job.durationMs === null ? null : job.durationMs + (isOver ? 0 : now - at)
+  const passed = passedMs(job, now - at)
   return {
     title: steady(safe(job.title)),
     bar: total === 0 ? '' : bar(done / total, barWidth),
     count: total === 0 ? '' : `${done}/${total}`,
     doing: steady(safe(isOver ? stateWords(job) : (runningStage(job) ?? stateWords(job)))),
-    elapsed: elapsed(passedMs),
-    estimate: isOver ? '' : estimate(passedMs, job.typicalDurationMs),
+    elapsed: elapsed(passed),
+    estimate: isOver ? '' : estimate(passed, job.typicalDurationMs),
   }
 }
 
 function bar(part: number, width: number): string {
   const filled = Math.min(Math.floor(part * width), width)
   return '█'.repeat(filled) + '░'.repeat(width - filled)
-}
-
-function stateWords(job: JobInEvent): string {
-  if (job.state === 'lost') return 'lost: the upstream no longer knows it'
-  if (job.state === 'stopped' && job.outcome === null) return 'no longer watched'
-  return statusWords(job)
-}
-
-function runningStage({ stages }: JobInEvent): string | null {
-  const running = stages.filter(({ state }) => state === 'running')
-  const [first, ...others] = running
-  if (first === undefined) return null
-  return others.length === 0 ? first.name : `${first.name} and ${others.length} more`
-}
-
-function estimate(passedMs: number | null, typicalMs: number | null): string {
-  if (passedMs === null || typicalMs === null) return ''
-  const leftMs = typicalMs - passedMs
-  if (leftMs <= 0) return `usually ${elapsed(typicalMs)}`
-  return `about ${roughly(leftMs)} left`
-}
-
-/** A time that nobody should take to the second. */
-function roughly(ms: number): string {
-  const seconds = Math.ceil(ms / 1000)
-  if (seconds <= 50) return `${Math.ceil(seconds / 10) * 10}s`
-  const minutes = Math.ceil(seconds / 60)
-  if (minutes < 60) return `${minutes}m`
-  return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`
 }
 
 /** How wide each column is, so that all together fit. */

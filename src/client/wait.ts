@@ -1,33 +1,12 @@
+import { endingOf } from '../core/ending.ts'
+import type { Ending } from '../core/ending.ts'
 import type { EventAnswer, JobAnswer, JobInEvent, RegisterJobInput } from './answers.ts'
 import { ClientError, DaemonUnreachable } from './errors.ts'
 import type { EventFilters } from './filters.ts'
 import type { FollowItem } from './position.ts'
 
-/**
- * How a job came out: `succeeded` with or without warnings; `lost` when the upstream no longer knows
- * it, and `unwatched` when somebody stopped the watching: its end will not be told.
- */
-export type Ending = 'succeeded' | 'failed' | 'cancelled' | 'lost' | 'unwatched'
-
-/** How a job came out; null while it runs. */
-export function endingOf({ state, outcome }: Pick<JobInEvent, 'state' | 'outcome'>): Ending | null {
-  switch (outcome) {
-    case 'success':
-    case 'warning':
-      return 'succeeded'
-    case 'error':
-      return 'failed'
-    case 'cancelled':
-      return 'cancelled'
-    case null:
-      return endingWithoutOutcome(state)
-  }
-}
-
-function endingWithoutOutcome(state: JobInEvent['state']): Ending | null {
-  if (state === 'lost') return 'lost'
-  return state === 'stopped' ? 'unwatched' : null
-}
+export { endingOf } from '../core/ending.ts'
+export type { Ending } from '../core/ending.ts'
 
 export interface JobNews {
   /** The job as it is now. */

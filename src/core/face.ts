@@ -1,4 +1,7 @@
+import type { DeliveryState } from './delivery.ts'
+import type { EndpointState } from './endpoint-state.ts'
 import type { JobState, JobStatus, Outcome, StageState } from './job.ts'
+import type { UpstreamState } from './upstream-state.ts'
 
 export type FaceColour = 'red' | 'green' | 'yellow' | 'cyan' | 'dim'
 
@@ -32,6 +35,29 @@ const stageFaces: Readonly<Record<StageState, Face>> = {
   rolled_back: { emoji: '↩️', colour: 'yellow' },
   skipped: { emoji: '➖', colour: 'dim' },
   unknown: { emoji: '❔', colour: 'dim' },
+}
+
+/** How the state of an endpoint looks. */
+export const endpointFaces: Readonly<Record<EndpointState, Face>> = {
+  active: { emoji: '✅', colour: 'green' },
+  failing: { emoji: '⚠️', colour: 'yellow' },
+  disabled: { emoji: '🚫', colour: 'red' },
+}
+
+/** How the state of a delivery looks. */
+export const deliveryFaces: Readonly<Record<DeliveryState, Face>> = {
+  pending: { emoji: '⏳', colour: 'cyan' },
+  delivered: { emoji: '✅', colour: 'green' },
+  failed: { emoji: '❌', colour: 'red' },
+  superseded: { emoji: '➖', colour: 'dim' },
+  cancelled: { emoji: '🚫', colour: 'yellow' },
+}
+
+/** How the state of an upstream looks. */
+export const upstreamFaces: Readonly<Record<UpstreamState, Face>> = {
+  up: { emoji: '🟢', colour: 'green' },
+  down: { emoji: '🔴', colour: 'red' },
+  denied: { emoji: '⛔', colour: 'red' },
 }
 
 export interface StatusOfJob {
