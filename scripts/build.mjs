@@ -1,8 +1,8 @@
-// Builds dist/ from src/: compiles, and copies the page. The old build stays until the new one is
+// Builds dist/ from src/: compiles, and bundles the page. The old build stays until the new one is
 // complete, so that a daemon or a test that starts meanwhile finds a whole one.
 //   node scripts/build.mjs [--if-needed]
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,14 +12,14 @@ const dist = join(root, 'dist')
 const next = join(root, `dist.next.${process.pid}`)
 const old = join(root, `dist.old.${process.pid}`)
 
-if (!process.argv.includes('--if-needed') || !isUpToDate()) build()
+if (!process.argv.includes('--if-needed') || !isUpToDate()) await build()
 
-function build() {
+async function build() {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   try {
     const args = ['-p', 'tsconfig.build.json', '--outDir', next]
     execFileSync(process.execPath, [tsc, ...args], { cwd: root, stdio: 'inherit' })
-    cpSync(join(root, 'src', 'web'), join(next, 'web'), { recursive: true })
+    await bundlePage(join(next, 'web'))
     chmodSync(join(next, 'main.js'), 0o755)
     if (existsSync(dist)) renameSync(dist, old)
     renameSync(next, dist)
@@ -30,6 +30,28 @@ function build() {
   } finally {
     for (const left of [next, old]) rmSync(left, { recursive: true, force: true })
   }
+}
+
+/** The page's own files and nothing else: no source, no inline script, no address of another site. */
+async function bundlePage(outDir) {
+  const vite = await import('vite')
+  await vite.build({
+    root: join(root, 'src', 'web'),
+    // Relative addresses: the page also works below a path of a proxy.
+    base: './',
+    configFile: false,
+    logLevel: 'warn',
+    esbuild: false,
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+    build: {
+      outDir,
+      emptyOutDir: true,
+      target: 'es2022',
+      modulePreload: false,
+      assetsInlineLimit: 0,
+      reportCompressedSize: false,
+    },
+  })
 }
 
 function isUpToDate() {

@@ -77,7 +77,7 @@ const rows = [
   },
   {
     files: /^client\//,
-    imports: ['http/schemas.ts', 'http/requests/'],
+    imports: ['core/ending.ts', 'http/schemas.ts', 'http/requests/'],
     packages: ['eventsource-parser'],
     node: true,
   },
@@ -110,6 +110,13 @@ const rows = [
     ],
     packages: ['commander', 'get-east-asian-width'],
     node: true,
+  },
+  // The page: what it shares with the rest is pure, and of the API it takes the types alone.
+  {
+    files: /^web\//,
+    imports: ['core/', 'http/schemas.ts', 'http/requests/'],
+    packages: ['preact'],
+    node: false,
   },
   { files: /^simulator\//, imports: ['core/'], packages: [], node: true },
   {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import type { Config, UpstreamConfig } from './config/load.ts'
@@ -135,6 +136,8 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     metrics,
     maxStreams: config.feed.maxStreams,
     version,
+    // The same for the built daemon and for its sources.
+    pageFolder: fileURLToPath(new URL('../dist/web', import.meta.url)),
     notReady: () => (phase === 'running' ? [] : [`the daemon is ${phase}`]),
   })
 

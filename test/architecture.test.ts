@@ -4,7 +4,7 @@ import { importFault } from '../scripts/import-rules.mjs'
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((name) => name.replaceAll('\\', '/'))
-  .filter((name) => name.endsWith('.ts'))
+  .filter((name) => /\.tsx?$/.test(name))
 
 function importsOf(file: string): string[] {
   const text = readFileSync(`src/${file}`, 'utf8')

@@ -50,6 +50,8 @@ export interface ApiDeps {
   readonly maxStreams: number
   /** The daemon's own. */
   readonly version: string
+  /** Where the built page is. */
+  readonly pageFolder: string
   /** What is not well; empty when the daemon is ready. */
   readonly notReady: () => readonly string[]
 }

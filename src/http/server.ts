@@ -13,7 +13,7 @@ import { healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { openApiRoute } from './routes/openapi.ts'
-import { pageRoute } from './routes/page.ts'
+import { pageRoutes } from './routes/page.ts'
 import { streamPath, streamRoute } from './routes/stream.ts'
 import { upstreamRoutes } from './routes/upstreams.ts'
 
@@ -121,7 +121,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   healthRoutes(app, deps)
   metricsRoute(app, deps)
   openApiRoute(app, deps)
-  pageRoute(app)
+  pageRoutes(app, deps.pageFolder)
   for (const method of allMethods) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method)
   }

@@ -60,6 +60,7 @@ export async function startServer({
     metrics,
     maxStreams,
     version: '1.2.3',
+    pageFolder: 'dist/web',
     notReady: () => [],
   })
   await server.listen({ host: '127.0.0.1', port: 0 })

@@ -51,6 +51,34 @@ export const daemonOperations = {
       },
     },
   },
+  pageIcon: {
+    id: 'getPageIcon',
+    method: 'GET',
+    path: '/favicon.svg',
+    scope: null,
+    summary: "The page's icon",
+    answers: {
+      200: {
+        description: 'The icon',
+        content: { type: 'image/svg+xml', schema: z.string(), example: '<svg …' },
+      },
+    },
+  },
+  pageFile: {
+    id: 'getPageFile',
+    method: 'GET',
+    path: '/assets/{file}',
+    scope: null,
+    summary: 'A file that the page is made of',
+    params: z.object({ file: z.string().describe('As the page names it') }),
+    answers: {
+      200: {
+        description: 'A script or a style sheet, to be kept for good: its name tells its content',
+        content: { type: 'text/javascript', schema: z.string(), example: '…' },
+      },
+    },
+    problems: ['not_found'],
+  },
   metrics: {
     id: 'getMetrics',
     method: 'GET',
