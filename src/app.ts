@@ -128,7 +128,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
       statusOf: (jobId) => poller.statusOf(jobId),
       status,
     })),
-    access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl }),
+    access: createAccess({ tokens: config.api.tokens, publicUrl: config.publicUrl, clock }),
     endpoints,
     endpointDefaults: defaults,
     clock,

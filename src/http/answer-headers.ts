@@ -19,5 +19,13 @@ export const answerHeaders = {
     description: 'How to say who is asking',
     schema: { type: 'string', examples: ['Bearer realm="jobwatch"'] },
   },
+  'Set-Cookie': {
+    description: 'The cookie that stands for the token, or the end of it',
+    required: true,
+    schema: {
+      type: 'string',
+      examples: ['jobwatch=…; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict'],
+    },
+  },
 } as const
 export type HeaderName = keyof typeof answerHeaders

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import * as endpoints from './requests/endpoints.ts'
 import * as jobs from './requests/jobs.ts'
+import * as session from './requests/session.ts'
 import * as answers from './schemas.ts'
 
 /** The schemas that have a name in the OpenAPI document; the others stand where they are used. */
@@ -46,5 +47,7 @@ export const components = {
   DeliveryList: answers.DeliveryList,
   Upstream: answers.UpstreamAnswer,
   UpstreamList: answers.UpstreamList,
+  Session: answers.SessionAnswer,
+  SignInRequest: session.SignIn,
   Problem: answers.ProblemAnswer,
 } satisfies Readonly<Record<string, z.ZodType>>

@@ -4,6 +4,7 @@ import { deliveryOperations } from './operations/deliveries.ts'
 import { endpointOperations } from './operations/endpoints.ts'
 import { eventOperations } from './operations/events.ts'
 import { jobOperations } from './operations/jobs.ts'
+import { sessionOperations } from './operations/session.ts'
 import { upstreamOperations } from './operations/upstreams.ts'
 
 /** Operations that belong together. */
@@ -39,6 +40,11 @@ export const operationGroups: readonly OperationGroup[] = [
     name: 'Upstreams',
     description: 'The deployments of ArcGIS Enterprise that are asked about jobs',
     operations: Object.values(upstreamOperations),
+  },
+  {
+    name: 'Session',
+    description: 'Signing in from a page in a browser, whose event stream can send no header',
+    operations: Object.values(sessionOperations),
   },
   {
     name: 'Daemon',

@@ -73,6 +73,10 @@ export const problemCodes = {
     meaning: 'The delivery has arrived: a replay sends its event once more',
   },
   endpoint_removed: { status: 409, meaning: 'The endpoint of the delivery was removed' },
+  no_tokens: {
+    status: 409,
+    meaning: 'No token is configured: the API is open and needs no sign-in',
+  },
   body_too_large: {
     status: 413,
     meaning: 'A body may have 1 MiB, that of POST /v1/jobs/batch 8 MiB',

@@ -326,6 +326,14 @@ export type UpstreamAnswer = z.output<typeof UpstreamAnswer>
 export const UpstreamList = z.object({ items: z.array(UpstreamAnswer), next: cursor })
 export type UpstreamList = z.output<typeof UpstreamList>
 
+/** The answer of `GET /v1/session`. */
+export const SessionAnswer = z.object({
+  required: z.boolean().describe('Whether a token is needed: false where none is configured'),
+  name: text.describe("The token's name; null where there is none, or nobody is signed in"),
+  scopes: z.array(z.enum(['read', 'write'])).describe('What may be done; write comes with read'),
+})
+export type SessionAnswer = z.output<typeof SessionAnswer>
+
 /** The answer of `GET /healthz`. */
 export const HealthAnswer = z.object({ status: z.literal('ok') })
 

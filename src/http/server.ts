@@ -14,6 +14,7 @@ import { jobRoutes } from './routes/jobs.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { openApiRoute } from './routes/openapi.ts'
 import { pageRoutes } from './routes/page.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { streamPath, streamRoute } from './routes/stream.ts'
 import { upstreamRoutes } from './routes/upstreams.ts'
 
@@ -118,6 +119,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   upstreamRoutes(app, deps)
   endpointRoutes(app, deps)
   deliveryRoutes(app, deps)
+  sessionRoutes(app, deps)
   healthRoutes(app, deps)
   metricsRoute(app, deps)
   openApiRoute(app, deps)
@@ -137,7 +139,13 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   ): void {
     void reply.headers(securityHeaders)
     access.checkOrigin(request)
-    if (scope !== null) request.owner = access.authorize(request, scope ?? 'read')
+    if (scope === null) {
+      access.checkSite(request)
+      return
+    }
+    const { name, session } = access.authorize(request, scope ?? 'read')
+    request.owner = name ?? request.ip
+    if (session?.isDue) void reply.header('set-cookie', session.renew())
   }
 
   function answerError(error: unknown, _: FastifyRequest, reply: FastifyReply): FastifyReply {

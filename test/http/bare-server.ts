@@ -54,7 +54,7 @@ export async function startServer({
       refusalOf: () => Promise.resolve(null),
     }),
     endpointDefaults: { timeoutMs: 15_000 },
-    access: createAccess({ tokens, publicUrl: undefined }),
+    access: createAccess({ tokens, publicUrl: undefined, clock }),
     clock,
     log,
     metrics,

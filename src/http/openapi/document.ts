@@ -33,7 +33,7 @@ export function openApiDocument(groups: readonly OperationGroup[], version: stri
       schemas: schemas.components(),
       responses: sharedResponses(),
       headers: answerHeaders,
-      securitySchemes: { bearer },
+      securitySchemes: { bearer, cookie },
     },
   }
 }
@@ -54,6 +54,17 @@ const bearer = {
   ].join('\n'),
 }
 
+const cookie = {
+  type: 'apiKey',
+  in: 'cookie',
+  name: 'jobwatch',
+  description: [
+    'What POST /v1/session gives for such a token; its name is __Host-jobwatch where publicUrl is',
+    'https. With it only the own page may change something: Sec-Fetch-Site has to be same-origin',
+    'or, where it is missing, Origin has to be there.',
+  ].join('\n'),
+}
+
 function toOperation(operation: Operation, tag: string, schemas: Schemas): Json {
   const { id, scope, summary, params, query, headers: sent, body, answers } = operation
   const parameters = [
@@ -69,7 +80,7 @@ function toOperation(operation: Operation, tag: string, schemas: Schemas): Json 
     tags: [tag],
     summary,
     ...(operation.description !== undefined && { description: operation.description }),
-    security: scope === null ? [] : [{ bearer: [scope] }],
+    security: scope === null ? [] : [{ bearer: [scope] }, { cookie: [scope] }],
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: toRequestBody(body, schemas) }),
     responses: { ...Object.fromEntries(responses), ...problemResponses(operation) },

@@ -21,7 +21,11 @@ const streamHeaders = {
 const keepAliveMs = 15_000
 
 /** `GET /v1/events/stream`: the feed. */
-export function streamRoute(app: FastifyInstance, { feed, log }: ApiDeps, places: Places): void {
+export function streamRoute(
+  app: FastifyInstance,
+  { feed, access, log }: ApiDeps,
+  places: Places,
+): void {
   app.head(streamPath, { config: { scope: 'read' } }, (request, reply) => {
     readRequest(request)
     return reply.headers(streamHeaders).send()
@@ -42,7 +46,9 @@ export function streamRoute(app: FastifyInstance, { feed, log }: ApiDeps, places
       const leavePlace = places.take(request.owner)
       // Not that of the answer: a request behind another on its connection may never get its turn.
       socket.once('close', leavePlace)
-      const sink = beginStream(request, reply)
+      // It may be open for as long as a session lasts: only a fresh one is good when it comes again.
+      const cookie = access.identify(request)?.session?.renew()
+      const sink = beginStream(request, reply, cookie)
       try {
         const leave = await feed.open(feedRequest, sink)
         if (request.raw.socket.destroyed) leave()
@@ -75,14 +81,18 @@ function readRequest(request: FastifyRequest): FeedRequest {
   return { from: readCursor(query.after), asked: query.after, filter }
 }
 
-function beginStream(request: FastifyRequest, reply: FastifyReply): FeedSink {
+function beginStream(request: FastifyRequest, reply: FastifyReply, cookie?: string): FeedSink {
   reply.hijack()
   const { raw } = reply
   const { socket } = request.raw
   socket.setNoDelay(true)
   socket.setKeepAlive(true, keepAliveMs)
   // The connection ends with its stream: kept for later it would hold up the stop of the daemon.
-  raw.writeHead(200, { ...streamHeaders, connection: 'close' })
+  raw.writeHead(200, {
+    ...streamHeaders,
+    connection: 'close',
+    ...(cookie !== undefined && { 'set-cookie': cookie }),
+  })
   raw.flushHeaders()
   return streamSink(raw, socket)
 }
