@@ -41,7 +41,6 @@ async function bundlePage(outDir) {
     base: './',
     configFile: false,
     logLevel: 'warn',
-    esbuild: false,
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir,

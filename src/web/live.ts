@@ -25,6 +25,8 @@ export interface Live {
   readonly surroundings: Readable<Surroundings | null>
   /** Epoch ms by the clock of the daemon. */
   now(): number
+  /** The same, going on every second while somebody looks. */
+  readonly clock: Readable<number>
   /** Calls the listener with all events to come, in order; returns what ends that. */
   onEvents(listener: (events: readonly EventAnswer[]) => void): () => void
   /** Takes in what an answer says of jobs. */
@@ -47,9 +49,11 @@ export function createLive(api: Api): Live {
   const jobs = writable<KnownJobs | null>(null)
   const surroundings = writable<Surroundings | null>(null)
   const listeners = new Set<(events: readonly EventAnswer[]) => void>()
+  const clock = writable(Date.now())
   let aheadMs = 0
   let round = 0
   let refreshTimer: number | undefined
+  let clockTimer: number | undefined
   let retryTimer: number | undefined
   const stream = createStream({ api, onEvents: take, onGap: () => void begin() })
 
@@ -88,6 +92,7 @@ export function createLive(api: Api): Live {
   function setClock(date: number | null): void {
     const skewMs = date === null ? 0 : date - Date.now()
     aheadMs = Math.abs(skewMs) > 2000 ? skewMs : 0
+    clock.set(now())
   }
 
   /** All that runs, however much it is. */
@@ -143,6 +148,7 @@ export function createLive(api: Api): Live {
     jobs,
     surroundings,
     now,
+    clock,
     onEvents(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -151,6 +157,9 @@ export function createLive(api: Api): Live {
     loadJobs,
     refresh,
     start() {
+      clockTimer = window.setInterval(() => {
+        if (!document.hidden) clock.set(now())
+      }, 1000)
       void begin()
       // What is owed to endpoints, and how an upstream is asked, changes without an event.
       refreshTimer = window.setInterval(() => {
@@ -160,6 +169,7 @@ export function createLive(api: Api): Live {
     stop() {
       round++
       clearInterval(refreshTimer)
+      clearInterval(clockTimer)
       clearTimeout(retryTimer)
       stream.stop()
       jobs.set(null)

@@ -17,14 +17,14 @@ export interface Session {
 const channelName = 'jobwatch-session'
 const retryMs = 3000
 
-export function createSession(api: () => Api): Session {
+export function createSession(api: Api): Session {
   const who = writable<SessionAnswer | null>(null)
   const channel = new BroadcastChannel(channelName)
   channel.onmessage = () => void check()
 
   async function check(): Promise<void> {
     try {
-      const { body } = await api().get<SessionAnswer>('v1/session')
+      const { body } = await api.get<SessionAnswer>('v1/session')
       const before = who.get()
       if (JSON.stringify(before) !== JSON.stringify(body)) who.set(body)
     } catch (error) {
@@ -42,8 +42,8 @@ export function createSession(api: () => Api): Session {
   return {
     who,
     check,
-    signIn: (token) => change(() => api().post('v1/session', { token })),
-    signOut: () => change(() => api().delete('v1/session')),
+    signIn: (token) => change(() => api.post('v1/session', { token })),
+    signOut: () => change(() => api.delete('v1/session')),
   }
 }
 

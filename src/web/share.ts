@@ -10,10 +10,10 @@ export interface Share {
 
 export interface ShareOptions<M> {
   /** This tab leads from now on. */
-  onLead(): void
+  readonly onLead: () => void
   /** Another tab leads; what it tells is heard from now on. */
-  onFollow(): void
-  onMessage(message: M): void
+  readonly onFollow: () => void
+  readonly onMessage: (message: M) => void
 }
 
 const name = 'jobwatch-stream'
@@ -24,8 +24,8 @@ const name = 'jobwatch-stream'
  * elsewhere every tab leads for itself.
  */
 export function shareStream<M>({ onLead, onFollow, onMessage }: ShareOptions<M>): Share {
-  const locks = 'locks' in navigator ? navigator.locks : null
-  if (locks === null || typeof BroadcastChannel === 'undefined') return alone(onLead)
+  if (!('locks' in navigator)) return alone(onLead)
+  const { locks } = navigator
   const channel = new BroadcastChannel(name)
   const left = new AbortController()
   let isLeader = false
@@ -50,7 +50,7 @@ export function shareStream<M>({ onLead, onFollow, onMessage }: ShareOptions<M>)
       return true
     }
     try {
-      return await (locks as LockManager).request(name, options, lead)
+      return await locks.request(name, options, lead)
     } catch {
       // It left while it waited, or another tab took over.
       if (isLeader && !left.signal.aborted) follow()

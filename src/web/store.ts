@@ -2,13 +2,13 @@ import { useEffect, useState } from 'preact/hooks'
 
 /** A value that changes, and who wants to know. */
 export interface Readable<T> {
-  get(): T
+  readonly get: () => T
   /** Returns what ends the subscription. */
-  subscribe(listener: () => void): () => void
+  readonly subscribe: (listener: () => void) => () => void
 }
 
 export interface Writable<T> extends Readable<T> {
-  set(next: T): void
+  readonly set: (next: T) => void
 }
 
 export function writable<T>(initial: T): Writable<T> {

@@ -18,9 +18,9 @@ export type Connection =
 export interface StreamOptions {
   readonly api: Api
   /** Events in order of seq, each once. */
-  onEvents(events: readonly EventAnswer[]): void
+  readonly onEvents: (events: readonly EventAnswer[]) => void
   /** Events are missing that are no longer kept: what the page knows has to be read anew. */
-  onGap(): void
+  readonly onGap: () => void
 }
 
 /** The log from a position on, as it grows: for as long as the page is shown, and by and by when not. */

@@ -54,5 +54,5 @@ function cachingOf({ isImmutable }: PageFile) {
 }
 
 function takesGzip({ headers: { 'accept-encoding': accepted } }: FastifyRequest): boolean {
-  return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(String(accepted ?? ''))
+  return /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(accepted ?? '')
 }

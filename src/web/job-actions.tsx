@@ -1,0 +1,146 @@
+import { useRef, useState } from 'preact/hooks'
+import type { JobAnswer } from '../http/schemas.ts'
+import { errorWords, jobPath } from './api.ts'
+import type { Answered } from './api.ts'
+import { Dialog } from './dialog.tsx'
+import { usePage } from './page.ts'
+
+type EditedJob = Pick<JobAnswer, 'upstream' | 'jobid' | 'state' | 'title' | 'label' | 'tags'>
+
+interface JobActionsProps {
+  readonly job: EditedJob
+  readonly onChanged: () => void
+}
+
+/** What a person may do to a job: poll now, name it, stop watching. */
+export function JobActions({ job, onChanged }: JobActionsProps) {
+  const { api, live, mayWrite, tell } = usePage()
+  const [dialog, setDialog] = useState<'edit' | 'stop' | null>(null)
+  const [isBusy, setIsBusy] = useState(false)
+  if (!mayWrite) return null
+
+  async function act(words: string, call: () => Promise<Answered<JobAnswer | null>>) {
+    setIsBusy(true)
+    try {
+      const { body, ...rest } = await call()
+      if (body !== null) live.learn({ body, ...rest })
+      onChanged()
+      setDialog(null)
+      tell(words)
+    } catch (error) {
+      tell(errorWords(error), 'bad')
+    } finally {
+      setIsBusy(false)
+    }
+  }
+
+  const isWatched = job.state !== 'stopped'
+  return (
+    <div class="actions">
+      {isWatched ? (
+        <button
+          type="button"
+          disabled={isBusy}
+          onClick={() => void act('Looked at just now', () => api.post(jobPath(job, '/poll')))}
+        >
+          Poll now
+        </button>
+      ) : (
+        <button
+          type="button"
+          disabled={isBusy}
+          onClick={() => {
+            const { upstream, jobid } = job
+            void act('Watched again', () => api.post('v1/jobs', { upstream, jobid }))
+          }}
+        >
+          Watch again
+        </button>
+      )}
+      <button type="button" onClick={() => setDialog('edit')}>
+        Label and tags …
+      </button>
+      {isWatched && (
+        <button type="button" class="danger" onClick={() => setDialog('stop')}>
+          Stop watching …
+        </button>
+      )}
+      {dialog === 'edit' && (
+        <EditDialog
+          job={job}
+          onClose={() => setDialog(null)}
+          onSave={(change) => void act('Saved', () => api.patch(jobPath(job), change))}
+        />
+      )}
+      {dialog === 'stop' && (
+        <Dialog title="Stop watching?" onClose={() => setDialog(null)}>
+          <p>
+            jobwatch no longer looks at “{job.title}” and tells nobody how it ends. Its history
+            stays, and the job itself goes on.
+          </p>
+          <div class="buttons">
+            <button type="button" onClick={() => setDialog(null)}>
+              Keep watching
+            </button>
+            <button
+              type="button"
+              class="danger"
+              disabled={isBusy}
+              onClick={() => void act('No longer watched', () => api.delete(jobPath(job)))}
+            >
+              Stop watching
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  )
+}
+
+interface EditDialogProps {
+  readonly job: EditedJob
+  readonly onClose: () => void
+  readonly onSave: (change: { label: string | null; tags: string[] }) => void
+}
+
+function EditDialog({ job, onClose, onSave }: EditDialogProps) {
+  const form = useRef<HTMLFormElement>(null)
+
+  function save(event: SubmitEvent): void {
+    event.preventDefault()
+    if (form.current === null) return
+    const data = new FormData(form.current)
+    const text = (name: string) => {
+      const value = data.get(name)
+      return typeof value === 'string' ? value.trim() : ''
+    }
+    const tags = text('tags')
+      .split(',')
+      .map((tag) => tag.trim())
+      .filter((tag) => tag !== '')
+    onSave({ label: text('label') || null, tags: [...new Set(tags)] })
+  }
+
+  return (
+    <Dialog title="Label and tags" onClose={onClose}>
+      <form ref={form} onSubmit={save}>
+        <label>
+          Label, which becomes the title
+          <input name="label" type="text" maxLength={200} defaultValue={job.label ?? ''} />
+        </label>
+        <label>
+          Tags, with commas between them
+          <input name="tags" type="text" defaultValue={job.tags.join(', ')} />
+        </label>
+        <div class="buttons">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

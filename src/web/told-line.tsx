@@ -1,0 +1,47 @@
+import { deliveryFaces } from '../core/face.ts'
+import type { DeliveryAnswer } from '../http/schemas.ts'
+import { shortMoment } from './moments.ts'
+import { usePage } from './page.ts'
+import type { Told } from './told.ts'
+
+/** Whether anyone was told: each endpoint, and what became of its delivery. */
+export function ToldLine({ told }: { readonly told: readonly Told[] }) {
+  if (told.length === 0)
+    return <span class="told nobody">Nobody was told: no endpoint asks for it</span>
+  return (
+    <span class="told">
+      {told.map(({ endpoint, delivery }) => (
+        <ToldMark key={endpoint} endpoint={endpoint} delivery={delivery} />
+      ))}
+    </span>
+  )
+}
+
+function ToldMark({ endpoint, delivery }: Told) {
+  const { live } = usePage()
+  const { emoji, colour } = deliveryFaces[delivery.state]
+  return (
+    <span class={`told-one ${colour}`}>
+      <span aria-hidden="true">{emoji}</span> {endpoint} {toldWords(delivery, live.now())}
+    </span>
+  )
+}
+
+function toldWords(
+  { state, deliveredAt, nextAttemptAt, attemptCount }: DeliveryAnswer,
+  now: number,
+) {
+  switch (state) {
+    case 'delivered':
+      return `told ${shortMoment(deliveredAt, now)}`
+    case 'pending':
+      if (attemptCount === 0) return 'being told'
+      return `not told yet: ${attemptCount} failed, next try ${shortMoment(nextAttemptAt, now)}`
+    case 'failed':
+      return `not told: ${attemptCount} attempts failed`
+    case 'superseded':
+      return 'left out: a later event says more'
+    case 'cancelled':
+      return 'not told: the endpoint was disabled or removed'
+  }
+}
