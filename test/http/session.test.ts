@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import { createSessions } from '../../src/http/session.ts'
 import { openFeed } from '../feed/reader.ts'
 import { startApp } from '../helpers/app.ts'
 import type { Answer, Call, TestApp } from '../helpers/app.ts'
+import { hasBrowser, openBrowser } from '../helpers/browser.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { jobidsOf, jobOf, problemOf, wrongFieldsOf } from './answers.ts'
 
@@ -546,5 +548,85 @@ describe('while no token is configured', () => {
       const answer = await app.call('/v1/session', { method, headers, body })
       expect([answer.status, problemOf(answer).code]).toEqual([403, 'host_refused'])
     }
+  })
+})
+
+describe.skipIf(!hasBrowser)('in a real browser', () => {
+  let browser: Browser
+
+  beforeAll(async () => {
+    browser = await openBrowser()
+  }, 60_000)
+  afterAll(() => browser.close())
+
+  /** A call as a script of the page makes it; the status, or what the browser says instead. */
+  function callFrom(page: Page, url: string, method = 'GET', body?: object): Promise<unknown> {
+    const options = {
+      ...{ method, credentials: 'include' },
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    }
+    const call = `fetch(${JSON.stringify(url)}, ${JSON.stringify(options)})`
+    return page.evaluate(`${call}.then(({ status }) => status, () => 'failed')`)
+  }
+
+  /** How an EventSource of the page fares. */
+  function follow(page: Page): Promise<unknown> {
+    return page.evaluate(`new Promise((resolve) => {
+      const source = new EventSource('/v1/events/stream')
+      const end = (how) => { source.close(); resolve(how) }
+      source.addEventListener('feed.hello', () => end('hello'))
+      source.onerror = () => end(source.readyState === EventSource.CLOSED ? 'closed' : 'again')
+    })`)
+  }
+
+  test('a page signs in, follows the feed, changes something, stays, and signs out', async () => {
+    await using app = await start()
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    const jar = async () => (await context.cookies()).map(({ value }) => value)
+    await page.goto(`${app.url}/healthz`)
+    expect(await follow(page)).toBe('closed')
+    expect(await callFrom(page, '/v1/session', 'POST', { token: 'wrong' })).toBe(401)
+    expect(await callFrom(page, '/v1/session', 'POST', { token: ops.token })).toBe(204)
+    expect(await page.evaluate('document.cookie')).toBe('')
+    const [first] = await jar()
+    expect(await callFrom(page, '/v1/jobs', 'POST', { jobid: 'j1' })).toBe(201)
+    expect(await callFrom(page, '/v1/jobs')).toBe(200)
+    expect(await jar()).toEqual([first])
+
+    app.clock.jump(minute)
+    expect(await follow(page)).toBe('hello')
+    const [renewed, ...others] = await jar()
+    expect([others, renewed === first]).toEqual([[], false])
+    expect(await callFrom(page, '/v1/jobs/j1', 'DELETE')).toBe(204)
+    expect(await callFrom(page, '/v1/session', 'DELETE')).toBe(204)
+    expect(await jar()).toEqual([])
+    expect(await follow(page)).toBe('closed')
+    await context.close()
+  })
+
+  test('a page of another server on the same host gets and changes nothing', async () => {
+    await using app = await start()
+    await using other = await start()
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(`${app.url}/healthz`)
+    expect(await callFrom(page, '/v1/session', 'POST', { token: ops.token })).toBe(204)
+    expect(await callFrom(page, '/v1/jobs', 'POST', { jobid: 'j1' })).toBe(201)
+    await page.goto(`${other.url}/healthz`)
+    // To the browser it is the same site, so that the cookie goes along.
+    expect(await callFrom(page, `${app.url}/v1/jobs`)).toBe('failed')
+    expect(await callFrom(page, `${app.url}/v1/jobs/j1`, 'DELETE')).toBe('failed')
+    await page.evaluate(`new Promise((resolve) => {
+      document.body.innerHTML = '<iframe name="sink"></iframe>' +
+        '<form method="post" target="sink" action="${app.url}/v1/jobs/j1/poll"></form>'
+      document.querySelector('iframe').onload = resolve
+      document.querySelector('form').submit()
+    })`)
+    const headers = { authorization: `Bearer ${ops.token}` }
+    expect((await app.call('/v1/jobs/j1', { headers })).json).toMatchObject({ state: 'active' })
+    const { text } = await app.call('/metrics', { headers })
+    expect(text).toMatch(/^jobwatch_\w*auth_failures\w*\{reason="origin_refused"\} 3$/m)
+    await context.close()
   })
 })
