@@ -346,6 +346,16 @@ describe('signing out', () => {
     expect(await statusWith(app, renewed)).toBe(401)
   })
 
+  test('holds whichever way the clock is put', async () => {
+    await using app = await start()
+    const cookie = await signedIn(app)
+    app.clock.jump(-6 * hour)
+    await signOut(app, { cookie })
+    app.clock.jump(13 * hour)
+    await signOut(app, { cookie: await signedIn(app) })
+    expect(await statusWith(app, cookie)).toBe(401)
+  })
+
   test('is a 204 also for who is not signed in, or no longer', async () => {
     await using app = await start()
     const cookie = await signedIn(app)
