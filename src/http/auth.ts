@@ -136,7 +136,7 @@ export function createAccess({ tokens, publicUrl, clock }: AccessRules): Access 
       }
       const found = find(known, digest(token))
       if (found !== undefined) return sessions.begin(found.name)
-      throw unauthorized('token: this is none of those that are configured under api.tokens')
+      throw unauthorized('This token is none of those that are configured under api.tokens')
     },
     signOut: ({ headers }) => sessions.end(headers.cookie),
   }

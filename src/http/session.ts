@@ -51,8 +51,8 @@ export function createSessions({ tokens, isSecure, clock }: SessionRules): Sessi
   const keyByName = new Map(tokens.map(({ name, token }) => [name, keyOf(token)]))
   const cookie = { name: isSecure ? '__Host-jobwatch' : 'jobwatch', isSecure }
   /**
-   * Until when it matters that a session was ended, by its id: its last cookie is too old then. It
-   * is lost at a restart, after which a copy of such a cookie is good for the rest of its time.
+   * Until when it matters that a session was ended, by its id: its last cookie is too old then. This
+   * is lost at a restart, after which a copy of such a cookie is good again unless it is too old.
    */
   const endedUntil = new Map<string, number>()
 
@@ -99,8 +99,8 @@ export function createSessions({ tokens, isSecure, clock }: SessionRules): Sessi
       const now = clock.now()
       for (const [id, until] of endedUntil) if (until <= now) endedUntil.delete(id)
       const claim = read(header)
-      // A cookie from the future counts as well.
-      if (claim !== null) endedUntil.set(claim.id, Math.max(now, claim.issuedAt) + idleMs)
+      // Twice, since one of its cookies may be from the future by as much.
+      if (claim !== null) endedUntil.set(claim.id, now + 2 * idleMs)
       return setCookie({ ...cookie, value: '', maxAgeMs: 0 })
     },
   }

@@ -39,6 +39,8 @@ const calls: readonly [Call['method'] & string, string, 'read' | 'write' | null]
   ['HEAD', '/healthz', null],
   ['GET', '/readyz', null],
   ['GET', '/', null],
+  ['GET', '/v1/session', null],
+  ['DELETE', '/v1/session', null],
 ]
 
 describe('tokens', () => {

@@ -14,6 +14,7 @@ export interface Document {
   readonly components: {
     readonly schemas: Readonly<Record<string, SchemaJson>>
     readonly responses: Readonly<Record<string, ResponseJson>>
+    readonly securitySchemes: Readonly<Record<string, object>>
   }
 }
 
@@ -21,7 +22,7 @@ export interface OperationJson {
   readonly operationId: string
   readonly summary: string
   readonly tags: readonly string[]
-  readonly security: readonly { readonly bearer: readonly string[] }[]
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[]
   readonly parameters?: readonly ParameterJson[]
   readonly requestBody?: { readonly required: boolean; readonly content: ContentJson }
   readonly responses: Readonly<Record<string, ResponseJson>>

@@ -62,7 +62,7 @@ async function startJudged(judge: ReturnType<typeof conformance>) {
 
   return {
     ...app,
-    ...{ receiver, upstreams, as, judge },
+    ...{ app, receiver, upstreams, as, judge },
     call,
     get: (target: string) => call(200, 'GET', target),
     send: (status: number, target: string, body?: unknown) =>
@@ -176,6 +176,26 @@ async function problems(at: Judged): Promise<void> {
   await call(404, 'GET', '/v1/deliveries/999999')
 }
 
+/** Signing in, asking by cookie, and signing out. */
+async function session(at: Judged): Promise<void> {
+  const { call, send, as } = at
+  await at.get('/v1/session')
+  await call(401, 'GET', '/v1/session', { headers: as('wrong') })
+  await send(401, '/v1/session', { token: 'wrong' })
+  await send(400, '/v1/session', {})
+  const foreign = { 'sec-fetch-site': 'cross-site' }
+  await call(403, 'POST', '/v1/session', { headers: foreign, body: { token: 'writer' } })
+  await call(403, 'DELETE', '/v1/session', { headers: foreign })
+  const { headers } = await send(204, '/v1/session', { token: 'writer' })
+  const [cookie = ''] = String(headers['set-cookie']).split(';')
+  for (const target of ['/v1/session', '/v1/jobs']) {
+    const answer = await at.app.call(target, { headers: { cookie } })
+    expect(answer.status).toBe(200)
+    at.judge.expectDocumented('GET', target, answer)
+  }
+  await call(204, 'DELETE', '/v1/session')
+}
+
 /** What holds its connection, and the limit for it. */
 async function streams(at: Judged): Promise<void> {
   const target = '/v1/events/stream?after=0'
@@ -207,6 +227,9 @@ async function elsewhere(judge: ReturnType<typeof conformance>): Promise<void> {
   const refused = await callApi(`${at.url}/v1/jobs`, { headers: { host: 'elsewhere.example' } })
   judge.expectDocumented('GET', '/v1/jobs', refused)
   judge.expectDocumented('GET', '/v1/jobs', await callApi(`${at.url}/v1/jobs`, {}))
+  const signIn: Call = { method: 'POST', body: { token: 'any' } }
+  const needless = await callApi(`${at.url}/v1/session`, signIn)
+  judge.expectDocumented('POST', '/v1/session', needless)
   const large = rawRequest('GET /v1/jobs HTTP/1.1', { host: 'localhost', x: 'x'.repeat(20_000) })
   for (const text of [large, 'NONSENSE\r\n\r\n']) {
     const [head = '', body = ''] = (await exchange(at.url, text)).split('\r\n\r\n')
@@ -228,6 +251,7 @@ test('every operation answers as the document says, whatever comes of it', async
   await jobsAndEvents(at)
   await deliveries(at)
   await problems(at)
+  await session(at)
   await streams(at)
   await daemon(at)
 
@@ -270,21 +294,26 @@ function isProblem(content: object | undefined): boolean {
 }
 
 test('the examples of bodies are taken by the daemon', async () => {
+  const token = 'the-token-of-a-page-in-a-browser'
   await using app = await startApp({
     config: (simulator) => ({
       upstreams: [anUpstream('prod', simulator)],
+      api: { tokens: [{ name: 'page', token, scopes: ['write'] }] },
       delivery: { retry: Array<string>(10).fill('1h') },
     }),
   })
   const jobid = 'sc28aabe5-a5a5-4a3f-8fee-ccd4e3e8be4c'
   const targets: Readonly<Record<string, string>> = { jobid, name: 'my-software', id: '1' }
   const endpoint = '/v1/endpoints/my-software'
+  const headers = { ...json, authorization: `Bearer ${token}` }
+  const call = (path: string, method: NonNullable<Call['method']>, body: object) =>
+    app.call(path, { method, headers, body })
   /** What has to be so before the examples of an operation, beside what those before it did. */
   const before: Readonly<Record<string, () => Promise<unknown>>> = {
-    replayEvents: () => app.post(`${endpoint}/enable`, {}),
+    replayEvents: () => call(`${endpoint}/enable`, 'POST', {}),
     async retryDelivery() {
-      await app.call(endpoint, { method: 'PATCH', body: { events: ['*'] } })
-      expect((await app.post(`${endpoint}/replay`, { after: 0 })).status).toBe(202)
+      await call(endpoint, 'PATCH', { events: ['*'] })
+      expect((await call(`${endpoint}/replay`, 'POST', { after: 0 })).status).toBe(202)
     },
   }
   const statuses = new Map<string, number[]>()
@@ -297,7 +326,7 @@ test('the examples of bodies are taken by the daemon', async () => {
         'https://gis.example.com/arcgis/admin',
         app.simulator.root,
       )
-      const answer = await app.call(target, { method: method as 'POST', headers: json, body })
+      const answer = await app.call(target, { method: method as 'POST', headers, body })
       expect(answer.status, `${method} ${target} ${body}: ${answer.text}`).toBeLessThan(300)
       statuses.set(operation.operationId, [
         ...(statuses.get(operation.operationId) ?? []),

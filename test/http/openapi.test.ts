@@ -143,6 +143,15 @@ describe('the document', () => {
     expect(isOwn ? schema : own).toMatchObject(constraints)
   })
 
+  test('says of every call that needs a token that a cookie will do', () => {
+    expect(Object.keys(document.components.securitySchemes)).toEqual(['bearer', 'cookie'])
+    for (const { operation } of operationsOf(document)) {
+      if (operation.security.length === 0) continue
+      const { bearer } = operation.security[0] ?? {}
+      expect(operation.security).toEqual([{ bearer }, { cookie: bearer }])
+    }
+  })
+
   test('gives no way to spell a secret in an answer but those that make one', () => {
     const holders = Object.entries(document.components.schemas)
       .filter(([, { properties }]) => properties?.['secret'] !== undefined)
@@ -179,7 +188,7 @@ describe('the routes', () => {
 
   test('are those of the document, with the same scopes; HEAD goes with GET', async () => {
     const documented = operationsOf(document).flatMap(({ method, path, operation }) => {
-      const scope = operation.security[0]?.bearer.join() ?? 'open'
+      const scope = operation.security[0]?.['bearer']?.join() ?? 'open'
       const head = method === 'GET' ? [`HEAD ${path} ${scope}`] : []
       return [`${method} ${path} ${scope}`, ...head]
     })

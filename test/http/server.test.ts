@@ -22,12 +22,16 @@ test('every route asks for a scope, but for those that are open on purpose', asy
     if (answer.statusCode !== 403) open.push(route)
   }
   expect(open.sort()).toEqual([
+    'DELETE /v1/session',
     'GET /',
     'GET /healthz',
     'GET /readyz',
+    'GET /v1/session',
     'HEAD /',
     'HEAD /healthz',
     'HEAD /readyz',
+    'HEAD /v1/session',
+    'POST /v1/session',
   ])
 })
 
