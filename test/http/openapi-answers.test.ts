@@ -212,7 +212,12 @@ async function streams(at: Judged): Promise<void> {
 
 /** The daemon itself: well, and with a database that somebody else is writing to. */
 async function daemon(at: Judged): Promise<void> {
-  for (const path of ['/healthz', '/readyz', '/', '/metrics', '/openapi.json']) await at.get(path)
+  for (const path of ['/healthz', '/readyz', '/', '/favicon.svg', '/metrics', '/openapi.json']) {
+    await at.get(path)
+  }
+  const [, script = ''] = /src="\.([^"]+)"/.exec((await at.get('/')).text) ?? []
+  await at.get(script)
+  await at.call(404, 'GET', '/assets/none.js')
   const other = new Database(at.database)
   other.exec('BEGIN IMMEDIATE')
   await at.call(503, 'GET', '/readyz')

@@ -74,7 +74,7 @@ export const daemonOperations = {
     answers: {
       200: {
         description: 'A script or a style sheet, to be kept for good: its name tells its content',
-        content: { type: 'text/javascript', schema: z.string(), example: '…' },
+        content: { type: 'text/*', schema: z.string(), example: '…' },
       },
     },
     problems: ['not_found'],
