@@ -1,5 +1,5 @@
-// Makes the pictures of docs/pictures/: what jobwatch really sends, shown about as Slack and Teams
-// show it, and a mail as it is.
+// Makes the pictures of docs/pictures/: the page and `jobwatch wait` before the demo, and what jobwatch
+// really sends, shown about as Slack and Teams show it, and a mail as it is.
 //   node scripts/pictures.mjs
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
-import { withEmoji } from './pictures/emoji.mjs'
+import { startDemo, untilJob } from './pictures/demo.mjs'
+import { drawEmoji, withEmoji } from './pictures/emoji.mjs'
 import { slackPage } from './pictures/slack-page.mjs'
 import { teamsPage } from './pictures/teams-page.mjs'
+import { screenOf } from './pictures/terminal.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'docs', 'pictures')
@@ -31,13 +33,64 @@ const browser = await chromium.launch({
 })
 try {
   for (const [name, html] of Object.entries(pages)) await picture(name, html)
+  await picturesOfDemo()
 } finally {
   await browser.close()
 }
 
-async function picture(name, html) {
+async function picturesOfDemo() {
+  const main = join(root, 'dist', 'main.js')
+  const demo = await startDemo(main)
+  try {
+    const { url } = demo
+    await picture('wait', await waitScreen(main, url), 860)
+    const failed = await untilJob(url, ({ outcome }) => outcome === 'error')
+    await pageView('page', `${url}/#/`, '.attention .told-one')
+    await pageView('job', `${url}/#/jobs/${failed.upstream}/${failed.jobid}`, '.whom')
+  } finally {
+    await demo.stop()
+  }
+}
+
+/** Three jobs that run, as the command shows them when the first of them has ended. */
+async function waitScreen(main, url) {
+  const wanted = ['nightly backup', 'editContainerRegistry default', 'edit services']
+  const jobs = await Promise.all(
+    wanted.map((title) => untilJob(url, (job) => job.title.startsWith(title))),
+  )
+  const jobids = jobs.map(({ jobid }) => jobid)
+  return screenOf(process.execPath, [main, 'wait', ...jobids], {
+    cols: 92,
+    rows: 12,
+    env: { JOBWATCH_URL: url },
+    fits: (lines) => lines.some((line) => line.includes('COMPLETED')),
+  })
+}
+
+/** A view of the page in light and in dark, as it is once `ready` is there. */
+async function pageView(name, address, ready) {
+  for (const colorScheme of ['light', 'dark']) {
+    const context = await browser.newContext({
+      viewport: { width: 1180, height: 618 },
+      deviceScaleFactor: 1.5,
+      colorScheme,
+      // What draws the emoji is a style in the page, which the page itself would refuse.
+      bypassCSP: true,
+    })
+    const page = await context.newPage()
+    await page.goto(address)
+    await page.locator(ready).first().waitFor()
+    await drawEmoji(page)
+    const path = join(folder, `${name}-${colorScheme}.png`)
+    await page.screenshot({ path })
+    console.log(path)
+    await context.close()
+  }
+}
+
+async function picture(name, html, width = 640) {
   const page = await browser.newPage({
-    viewport: { width: 640, height: 100 },
+    viewport: { width, height: 100 },
     deviceScaleFactor: 1.5,
   })
   await page.setContent(withEmoji(html))

@@ -8,14 +8,26 @@ import { useLoaded } from './loaded.ts'
 import { clockMoment, fullMoment, shortMoment } from './moments.ts'
 import { usePage } from './page.ts'
 
-/** Deliveries; each shows its attempts when it is opened. */
+/** More than these hide what matters: a webhook gets every change of a stage. */
+const fewDeliveries = 10
+
+/** Deliveries, the newest first; each shows its attempts when it is opened. */
 export function DeliveryList({ deliveries }: { readonly deliveries: readonly DeliveryAnswer[] }) {
+  const [showsAll, setShowsAll] = useState(false)
+  const shown = showsAll ? deliveries : deliveries.slice(0, fewDeliveries)
   return (
-    <ul class="deliveries">
-      {deliveries.map((delivery) => (
-        <Delivery key={delivery.id} delivery={delivery} />
-      ))}
-    </ul>
+    <>
+      <ul class="deliveries">
+        {shown.map((delivery) => (
+          <Delivery key={delivery.id} delivery={delivery} />
+        ))}
+      </ul>
+      {shown.length < deliveries.length && (
+        <button type="button" class="quiet" onClick={() => setShowsAll(true)}>
+          Show {deliveries.length - shown.length} more
+        </button>
+      )}
+    </>
   )
 }
 

@@ -70,8 +70,7 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
 }
 
 function summaryWords(running: number): string {
-  if (running === 0) return 'nothing runs at the moment'
-  return running === 1 ? '1 runs' : `${running} run`
+  return running === 0 ? 'nothing runs at the moment' : `${running} running`
 }
 
 /** Jobs of these filters that the page does not know yet, page by page. */

@@ -6,16 +6,27 @@ const dayMs = 86_400_000
 export function shortMoment(time: string | null, now: number): string {
   if (time === null) return '–'
   const at = new Date(time)
-  const clock = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
-  if (isSameDay(at, new Date(now))) return clock
-  if (isSameDay(at, new Date(now - dayMs))) return `yesterday ${clock}`
+  return (
+    dayWords(at, now) + at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
+  )
+}
+
+/** The same to the second. */
+export function exactMoment(time: string, now: number): string {
+  return dayWords(new Date(time), now) + clockMoment(time)
+}
+
+/** The day, where it is not today. */
+function dayWords(at: Date, now: number): string {
+  if (isSameDay(at, new Date(now))) return ''
+  if (isSameDay(at, new Date(now - dayMs))) return 'yesterday '
   const isNear = Math.abs(now - at.getTime()) < 300 * dayMs
   const date = at.toLocaleDateString(undefined, {
     day: 'numeric',
     month: 'short',
     ...(!isNear && { year: 'numeric' }),
   })
-  return `${date} ${clock}`
+  return `${date} `
 }
 
 /** Day and time to the second. */

@@ -6,7 +6,7 @@ import type { JobInEvent } from '../http/schemas.ts'
 import { StateMark } from './face.tsx'
 import { ganttOf } from './gantt.ts'
 import type { Bar } from './gantt.ts'
-import { clockMoment, shortMoment } from './moments.ts'
+import { clockMoment, exactMoment } from './moments.ts'
 import { useNow, usePage } from './page.ts'
 
 type Stage = JobInEvent['stages'][number]
@@ -39,7 +39,7 @@ function Chart({ job, now }: { readonly job: JobInEvent; readonly now: number })
       {left > 0 && <p class="hint">and {left} more</p>}
       {gantt !== null && (
         <p class="axis" aria-hidden="true">
-          <span>{shortMoment(new Date(gantt.fromMs).toISOString(), live.now())}</span>
+          <span>{exactMoment(new Date(gantt.fromMs).toISOString(), live.now())}</span>
           <span>{clockMoment(gantt.toMs)}</span>
         </p>
       )}
