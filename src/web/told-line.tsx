@@ -1,4 +1,5 @@
 import { deliveryFaces } from '../core/face.ts'
+import type { Face } from '../core/face.ts'
 import type { DeliveryAnswer } from '../http/schemas.ts'
 import { shortMoment } from './moments.ts'
 import { usePage } from './page.ts'
@@ -19,12 +20,19 @@ export function ToldLine({ told }: { readonly told: readonly Told[] }) {
 
 function ToldMark({ endpoint, delivery }: Told) {
   const { live } = usePage()
-  const { emoji, colour } = deliveryFaces[delivery.state]
+  const { emoji, colour } = faceOf(delivery)
   return (
     <span class={`told-one ${colour}`}>
       <span aria-hidden="true">{emoji}</span> {endpoint} {toldWords(delivery, live.now())}
     </span>
   )
+}
+
+const troubledFace: Face = { emoji: '⚠️', colour: 'yellow' }
+
+/** What has failed already is no longer just on its way. */
+function faceOf({ state, attemptCount }: DeliveryAnswer): Face {
+  return state === 'pending' && attemptCount > 0 ? troubledFace : deliveryFaces[state]
 }
 
 function toldWords(
