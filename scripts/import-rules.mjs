@@ -44,7 +44,7 @@ const rows = [
   },
   // Loops know interfaces, never implementations.
   {
-    files: /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed|feed-reader)\.ts$/,
+    files: /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed|feed-reader|retention)\.ts$/,
     imports: [
       ...[...basics, ...interfaces],
       ...['gate.ts', 'looks.ts', 'poller.ts', 'frame-ring.ts', 'feed-reader.ts'],

@@ -24,6 +24,7 @@ import type { Metrics } from './metrics.ts'
 import { createSend } from './notify/send.ts'
 import { createTargets } from './notify/target.ts'
 import { createPoller } from './poller.ts'
+import { createRetention } from './retention.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { PolledJob, Store } from './store/store.ts'
 import { measured } from './upstream/measured.ts'
@@ -99,6 +100,8 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     refusalOf: (spec) => targets.refusalOf(spec),
   })
   const feed = createFeed(surroundings)
+  const { events: eventsMs, deliveries: deliveriesMs, jobs: jobsMs } = config.retention
+  const retention = createRetention(surroundings, { eventsMs, deliveriesMs, jobsMs })
   store.onCommit(({ types, durationMs }) => {
     dispatcher.wake()
     feed.wake()
@@ -162,6 +165,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     for (const { discovery } of watched) discovery?.start()
     endpoints.start(stored)
     dispatcher.start()
+    retention.start()
     phase = 'running'
     log.info({ url, version, database: config.database }, 'app.listening')
   }
@@ -173,6 +177,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     const drained = Promise.all([
       ...watched.flatMap(({ poller, discovery }) => [discovery?.stop(), poller.stop()]),
       dispatcher.stop(),
+      retention.stop(),
     ])
     const closed = server.close()
     const work = Promise.all([drained, closed])

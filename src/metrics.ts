@@ -105,7 +105,8 @@ export function createMetrics({ version }: { version: string }) {
     httpDuration: histogram('jobwatch_http_request_duration_seconds', "One request, the feed's streams left out", requestBuckets, ['method', 'route', 'status']),
     authFailures: counter('jobwatch_auth_failures_total', 'Requests refused with 401 or 403, by the code of the answer', ['reason']),
 
-    // Files
+    // Retention and files
+    pruned: counter('jobwatch_pruned_total', 'Events, deliveries and jobs that were kept for long enough', ['what']),
     dbSize: gauge('jobwatch_db_size_bytes', 'The database file'),
     walSize: gauge('jobwatch_wal_size_bytes', 'Its write-ahead log'),
 

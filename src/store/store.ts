@@ -111,6 +111,8 @@ export interface Store {
   onCommit(listener: (commit: Commit) => void): void
   /** Rejects when the store cannot write. */
   checkWritable(): Promise<void>
+  /** Takes away a slice of what is older than a moment; the answer says where to go on. */
+  prune(query: PruneQuery): Promise<Pruned>
   close(): Promise<void>
 }
 
@@ -314,6 +316,32 @@ export interface AttemptRecord {
   /** True for an attempt that someone asked for: a success then counts whatever the state is. */
   readonly isByHand: boolean
   readonly now: number
+}
+
+/** Where the next slice begins; means something to the store alone. */
+export interface PrunePosition {
+  readonly part: number
+  readonly watchedAt: number
+  readonly id: number
+}
+
+export interface PruneQuery {
+  /**
+   * Events with their deliveries, oldest first and none that is still to be delivered; deliveries that
+   * are finished; jobs that have ended and changed no more.
+   */
+  readonly what: 'events' | 'deliveries' | 'jobs'
+  /** Epoch ms. */
+  readonly before: number
+  /** Null for the first slice. */
+  readonly from: PrunePosition | null
+}
+
+export interface Pruned {
+  /** Rows of what was asked for. */
+  readonly removed: number
+  /** Null when there is nothing more to take away. */
+  readonly next: PrunePosition | null
 }
 
 export interface Backlog {

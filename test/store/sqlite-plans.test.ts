@@ -10,6 +10,7 @@ import { EndpointTable } from '../../src/store/sqlite/endpoints.ts'
 import { EventLog } from '../../src/store/sqlite/log.ts'
 import { migrate, readMigrations } from '../../src/store/sqlite/migrate.ts'
 import { Outbox } from '../../src/store/sqlite/outbox.ts'
+import { Pruning } from '../../src/store/sqlite/pruning.ts'
 import { UpstreamTable } from '../../src/store/sqlite/upstreams.ts'
 import { noon } from '../helpers/builders.ts'
 import { overtakeMs, temporaryFolder } from './harness.ts'
@@ -40,6 +41,7 @@ function plansOfAll(): readonly Planned[] {
   const deliveries = new DeliveryList(db)
   db.exec(`INSERT INTO endpoints (id, name, origin, created_at) VALUES (1, 'ops', 'config', 1)`)
   new UpstreamTable(db)
+  new Pruning(db)
   // The lists are prepared when they are first asked for.
   for (const state of [undefined, jobStates[0]]) {
     for (const status of [undefined, jobStatuses[0]]) {
@@ -98,6 +100,8 @@ const allowed: readonly (readonly [statement: RegExp, step: RegExp])[] = [
   ],
   // The list of all deliveries walks along their numbers, and ends at its LIMIT.
   [/FROM deliveries AS d JOIN endpoints .* d\.endpoint_id ORDER BY d\.id DESC LIMIT/, /^SCAN d$/],
+  // The oldest events, up to a LIMIT.
+  [/AS time FROM events ORDER BY seq LIMIT \?$/, /^SCAN events$/],
   // The list of all jobs walks along the index that gives its order, and ends at its LIMIT.
   [/FROM jobs ORDER BY watched_at DESC, id DESC LIMIT/, /^SCAN jobs USING INDEX jobs_by_watched$/],
 ]

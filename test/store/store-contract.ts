@@ -10,6 +10,7 @@ import { listCases } from './contract/list.ts'
 import { lookCases } from './contract/looks.ts'
 import { orderCases } from './contract/order.ts'
 import { outboxCases } from './contract/outbox.ts'
+import { pruneCases } from './contract/prune.ts'
 import { registryCases } from './contract/registry.ts'
 import { replayCases } from './contract/replay.ts'
 import { upstreamCases } from './contract/upstreams.ts'
@@ -33,6 +34,7 @@ export function runStoreContract(name: string, open: OpenStore): void {
     deliveryCases(open)
     foldCases(open)
     replayCases(open)
+    pruneCases(open)
     walkCases(open)
   })
 }

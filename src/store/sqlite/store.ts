@@ -32,6 +32,7 @@ import { takeLock } from './lock.ts'
 import { EventLog } from './log.ts'
 import { migrate, readMigrations } from './migrate.ts'
 import { Outbox } from './outbox.ts'
+import { Pruning } from './pruning.ts'
 import { UpstreamTable } from './upstreams.ts'
 import { Writer } from './writer.ts'
 
@@ -87,6 +88,7 @@ function createStore(
   const outbox = new Outbox(db, { log, plan, overtakeMs, planned: () => endpoints.planned })
   const deliveries = new DeliveryList(db)
   const upstreams = new UpstreamTable(db)
+  const pruning = new Pruning(db)
   const listeners: ((commit: Commit) => void)[] = []
   let announced = log.newest()
   const writer = new Writer(db, announce, () => {
@@ -269,6 +271,7 @@ function createStore(
     },
     // An empty unit still begins a write transaction and commits it.
     checkWritable: () => writer.write(() => undefined),
+    prune: (query) => writer.write(() => pruning.prune(query)),
     close: () =>
       answer(() => {
         if (!db.open) return
