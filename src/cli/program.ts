@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { version } from '../version.ts'
+import { addBackupCommand } from './commands/backup.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDeliveriesCommand } from './commands/deliveries.ts'
 import { addDemoCommand } from './commands/demo.ts'
@@ -35,5 +36,6 @@ export function createProgram(io: DaemonIo): Command {
   addFollowCommand(program, io)
   addEndpointsCommand(program, io)
   addDeliveriesCommand(program, io)
+  addBackupCommand(program, io)
   return program
 }
