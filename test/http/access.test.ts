@@ -348,7 +348,7 @@ describe('the page', () => {
   test('names files that are there without a token, and that browsers may keep for good', async () => {
     await using app = await startWithTokens()
     const page = await app.call('/')
-    expect(page.headers['cache-control']).toBe('no-cache')
+    expect(page.headers['cache-control']).toBe('no-store')
     const paths = [...page.text.matchAll(/(?:src|href)="\.(\/[^"]+)"/g)].map(
       ([, path]) => path ?? '',
     )

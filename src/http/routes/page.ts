@@ -48,9 +48,9 @@ export function pageRoutes(app: FastifyInstance, folder: string): void {
   }
 }
 
-/** Without a new index.html a browser would ask for files that a newer daemon no longer has. */
+/** With an old index.html a browser would ask for files that a newer daemon no longer has. */
 function cachingOf({ isImmutable }: PageFile) {
-  return { 'cache-control': isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache' }
+  return isImmutable ? { 'cache-control': 'public, max-age=31536000, immutable' } : {}
 }
 
 function takesGzip({ headers: { 'accept-encoding': accepted } }: FastifyRequest): boolean {
