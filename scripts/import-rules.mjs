@@ -45,7 +45,7 @@ const rows = [
   // Loops know interfaces, never implementations.
   {
     files:
-      /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed|feed-reader|retention)\.ts$/,
+      /^(gate|looks|poller|discovery|dispatcher|lane|endpoints|feed|feed-reader|retention|storage-watch)\.ts$/,
     imports: [
       ...[...basics, ...interfaces],
       ...['gate.ts', 'looks.ts', 'poller.ts', 'frame-ring.ts', 'feed-reader.ts'],

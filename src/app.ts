@@ -25,6 +25,7 @@ import { createSend } from './notify/send.ts'
 import { createTargets } from './notify/target.ts'
 import { createPoller } from './poller.ts'
 import { createRetention } from './retention.ts'
+import { createStorageWatch } from './storage-watch.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { PolledJob, Store } from './store/store.ts'
 import { measured } from './upstream/measured.ts'
@@ -42,6 +43,8 @@ export interface App {
   hurry(): void
   /** Where the API listens, once started. */
   readonly url: string
+  /** Rejects when the daemon has to end: its database can no longer be relied on. Never resolves. */
+  readonly failed: Promise<never>
 }
 
 /** What a test, or the demo, puts in place of the real thing. */
@@ -99,6 +102,12 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     }),
     refusalOf: (spec) => targets.refusalOf(spec),
   })
+  const failed = new Promise<never>((_, reject) => {
+    store.onLost(reject)
+  })
+  // Whoever runs the daemon hears of it; a test may not listen.
+  failed.catch(() => undefined)
+  const storageWatch = createStorageWatch(surroundings)
   const feed = createFeed(surroundings)
   const { events: eventsMs, deliveries: deliveriesMs, jobs: jobsMs } = config.retention
   const retention = createRetention(surroundings, { eventsMs, deliveriesMs, jobsMs })
@@ -166,6 +175,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     endpoints.start(stored)
     dispatcher.start()
     retention.start()
+    storageWatch.start()
     phase = 'running'
     log.info({ url, version, database: config.database }, 'app.listening')
   }
@@ -173,6 +183,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   async function stop(): Promise<void> {
     phase = 'stopping'
     log.info({}, 'app.stopping')
+    storageWatch.stop()
     // New looks and attempts end first; then the streams, or the server would wait for them for ever.
     const drained = Promise.all([
       ...watched.flatMap(({ poller, discovery }) => [discovery?.stop(), poller.stop()]),
@@ -185,13 +196,15 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     if (!isDrained) log.warn({ timeoutMs: config.shutdownTimeout }, 'app.stop_cut_short')
     server.server.closeAllConnections()
     await Promise.all([...upstreams.map((upstream) => upstream.close()), endpoints.close()])
-    await store.close()
+    // What fails here has failed before and was told; everything else is in order by now.
+    await store.close().catch((error: unknown) => log.error({ err: error }, 'app.close_failed'))
     log.info({}, 'app.stopped')
   }
 
   return {
     start,
     stop: () => (stopped ??= stop()),
+    failed,
     hurry: () => {
       hurried.abort()
     },

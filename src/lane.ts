@@ -10,6 +10,7 @@ import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Late } from './notify/format.ts'
 import type { Send, Target } from './notify/send.ts'
+import { StoreUnwritable } from './store/store.ts'
 import type { Delivery, Store, StoredEndpoint } from './store/store.ts'
 
 export interface LaneDeps {
@@ -22,6 +23,7 @@ export interface LaneDeps {
     | 'takeDelivery'
     | 'recordAttempt'
     | 'expireEndpoint'
+    | 'assertWritable'
   >
   readonly send: Send
   readonly clock: Clock
@@ -105,6 +107,11 @@ export function createLane(
     void runRounds()
   }
 
+  /** That nothing can be written is told once, and not by everyone who wanted to write. */
+  function logUnless(error: unknown, about: object, event: string): void {
+    if (!(error instanceof StoreUnwritable)) log.error({ err: error, ...about }, event)
+  }
+
   async function runRounds(): Promise<void> {
     let waitMs = maxIdleMs
     try {
@@ -113,7 +120,7 @@ export function createLane(
         waitMs = await startDue(clock.now())
       }
     } catch (error) {
-      log.error({ err: error, endpoint: target.name }, 'dispatcher.round_failed')
+      logUnless(error, { endpoint: target.name }, 'dispatcher.round_failed')
       waitMs = errorPauseMs
     }
     // In one step with the last look at isWoken, or a call in between would be lost.
@@ -134,6 +141,8 @@ export function createLane(
     const free = (isProbed() ? 1 : policy.concurrency) - inFlight.size
     // The end of an attempt wakes the lane.
     if (free <= 0) return maxWaitMs
+    // What comes of an attempt has to be written down, or it would be made again and again.
+    await store.assertWritable()
     // What is in flight is still due in the store, so it takes up a part of the page.
     const due = await store.readDue({ endpointId, now, limit: policy.concurrency })
     const startable = due.filter(({ id }) => !inFlight.has(id)).slice(0, free)
@@ -147,7 +156,7 @@ export function createLane(
     queue
       .add(() => attempt(delivery, { isByHand: false }))
       .catch((error: unknown) => {
-        log.error({ err: error, endpoint: target.name, deliveryId: delivery.id }, crashed)
+        logUnless(error, { endpoint: target.name, deliveryId: delivery.id }, crashed)
         pausedUntil = Math.max(pausedUntil, clock.now() + errorPauseMs)
       })
       .finally(() => {
@@ -287,11 +296,12 @@ export function createLane(
       if (inFlight.has(deliveryId)) return
       inFlight.add(deliveryId)
       const done = (async () => {
+        await store.assertWritable()
         const delivery = await store.takeDelivery(deliveryId)
         if (delivery !== null) await attempt(delivery, { isByHand: true })
       })()
         .catch((error: unknown) => {
-          log.error({ err: error, endpoint: target.name, deliveryId }, crashed)
+          logUnless(error, { endpoint: target.name, deliveryId }, crashed)
         })
         .finally(() => {
           inFlight.delete(deliveryId)

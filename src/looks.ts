@@ -7,6 +7,7 @@ import { forgetful, isForgetful } from './core/memory.ts'
 import type { Failed, Observation, Problem } from './core/observation.ts'
 import type { Gate } from './gate.ts'
 import type { Logger } from './log.ts'
+import { StoreUnwritable } from './store/store.ts'
 import type { Store } from './store/store.ts'
 import type { Look, Upstream } from './upstream/upstream.ts'
 import { noteProblem, noteSuccess } from './watched-job.ts'
@@ -173,6 +174,8 @@ export function createLooks(
   }
 
   function logCrash(error: unknown, { jobid }: WatchedJob): void {
+    // That nothing can be written is told once, and not by every look.
+    if (error instanceof StoreUnwritable) return
     log.error({ err: error, upstream: upstream.name, jobid }, 'poller.look_crashed')
   }
 

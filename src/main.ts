@@ -52,12 +52,13 @@ try {
   if (text !== null) stderr.write(`jobwatch: ${text}\n`)
 }
 
-/** 2: usage or configuration; 5: the daemon cannot be reached; 130: interrupted; 1: anything else but what a command says itself. */
+/** 2: usage or configuration; 5: the daemon cannot be reached; 130: interrupted; 1: anything else but what a command says itself; 70: the database can no longer be relied on. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof UsageError) return 2
   if (error instanceof Exit) return error.exitCode
   if (error instanceof DaemonUnreachable) return 5
+  if (error instanceof AppError && error.code === 'database_lost') return 70
   return stop.signal.aborted ? 130 : 1
 }
 

@@ -17,7 +17,7 @@ export async function runUntilStopped(
   try {
     await app.start()
     await onStarted()
-    await aborted(signal)
+    await Promise.race([aborted(signal), app.failed])
   } finally {
     await app.stop()
   }

@@ -91,6 +91,11 @@ export const problemCodes = {
       'As many streams and waits are open as feed.maxStreams allows; Retry-After says when to try again',
   },
   headers_too_large: { status: 431, meaning: 'The headers of the request are too large' },
+  database_unwritable: {
+    status: 503,
+    meaning:
+      'The database cannot be written at the moment: its disk is full, or another program holds it. Nothing was changed; Retry-After says when to try again',
+  },
   internal: { status: 500, meaning: 'Something went wrong here; the log of the daemon says what' },
 } as const satisfies Readonly<Record<string, { status: number; meaning: string }>>
 

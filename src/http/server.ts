@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Scope } from './auth.ts'
 import type { ApiDeps } from './deps.ts'
 import { createPlaces } from './places.ts'
+import { StoreUnwritable } from '../store/store.ts'
 import { HttpProblem, problemBody } from './problem.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { endpointRoutes } from './routes/endpoints.ts'
@@ -245,8 +246,17 @@ function unreadable(code: string | undefined): HttpProblem {
   return new HttpProblem(400, 'bad_request', 'The request cannot be read: it is not HTTP/1.1')
 }
 
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
 function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error
+  if (error instanceof StoreUnwritable) {
+    return new HttpProblem(503, 'database_unwritable', sentence(error.message), {
+      headers: { 'retry-after': '30' },
+    })
+  }
   const { code, statusCode } = error as Partial<FastifyError>
   if (code === 'FST_ERR_BAD_URL') {
     return new HttpProblem(400, 'bad_request', 'The path is not percent-encoded as it should be')

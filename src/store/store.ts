@@ -1,3 +1,4 @@
+import { AppError } from '../core/errors.ts'
 import type { LogBounds, LogEnds } from '../core/cursor.ts'
 import type { AfterAttempt, AttemptResult, DeliveryState } from '../core/delivery.ts'
 import type { EndpointSpec } from '../core/endpoint.ts'
@@ -111,9 +112,34 @@ export interface Store {
   onCommit(listener: (commit: Commit) => void): void
   /** Rejects when the store cannot write. */
   checkWritable(): Promise<void>
+  /**
+   * Rejects while what was written last could not be and still cannot: what has to be written down
+   * afterwards must not be done then. Costs nothing while all is well.
+   */
+  assertWritable(): Promise<void>
+  /** Calls back when nothing of the store can be relied on any more: the process has to end. */
+  onLost(listener: (error: StoreLost) => void): void
   /** Takes away a slice of what is older than a moment; the answer says where to go on. */
   prune(query: PruneQuery): Promise<Pruned>
   close(): Promise<void>
+}
+
+/** Nothing can be written now, which may pass: there is no room, or somebody else holds the file. */
+export class StoreUnwritable extends AppError {
+  override readonly name = 'StoreUnwritable'
+
+  constructor(message: string, cause?: unknown) {
+    super('database_unwritable', message, { cause })
+  }
+}
+
+/** The store can no longer be relied on, and only a new start can tell what there is. */
+export class StoreLost extends AppError {
+  override readonly name = 'StoreLost'
+
+  constructor(message: string, cause?: unknown) {
+    super('database_lost', message, { cause })
+  }
 }
 
 /** A commit that wrote events. */

@@ -45,6 +45,9 @@ rowsUnder[4] = `${rowsUnder[3]}
                            created_at)
       VALUES ('chat', 'api', '{}', 'whsec_y', 'whsec_z', 7, 'failing', 5, 'answered 500', 6, 4, 3, 3, 1);`
 
+// Its one row comes with the migration itself.
+rowsUnder[5] = rowsUnder[4]
+
 const migrations = readMigrations()
 
 function aDatabase(file = join(temporaryFolder(), 'jobwatch.db')): Database {

@@ -18,8 +18,10 @@ function aWriter() {
   db.exec('CREATE TABLE numbers (n INTEGER PRIMARY KEY, text TEXT) STRICT')
   const insert = db.prepare<[number, string | null]>('INSERT INTO numbers (n, text) VALUES (?, ?)')
   let commits = 0
-  const writer = new Writer(db, () => {
-    commits += 1
+  const writer = new Writer(db, {
+    afterCommit: () => {
+      commits += 1
+    },
   })
   return {
     db,
@@ -116,7 +118,7 @@ test('while a stranger holds the database units are refused, and afterwards they
   stranger.exec('BEGIN IMMEDIATE')
   const refused = await Promise.allSettled([put(1), put(2)])
   expect(refused).toMatchObject(
-    Array(2).fill({ status: 'rejected', reason: { code: 'SQLITE_BUSY' } }),
+    Array(2).fill({ status: 'rejected', reason: { cause: { code: 'SQLITE_BUSY' } } }),
   )
   expect(count('COMMIT')).toBe(0)
   stranger.exec('ROLLBACK')
@@ -134,7 +136,7 @@ test('on a full disk units are refused, none is half written, and with room agai
   expect(numbers()).toEqual(written)
   expect(written.length).toBeLessThan(20)
   expect(results.find(({ status }) => status === 'rejected')).toMatchObject({
-    reason: { code: 'SQLITE_FULL' },
+    reason: { code: 'database_unwritable', cause: { code: 'SQLITE_FULL' } },
   })
   expect(db.inTransaction).toBe(false)
 

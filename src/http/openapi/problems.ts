@@ -17,7 +17,8 @@ const shared = {
   UnsupportedMediaType: ['unsupported_media_type'],
   Other: [
     ...(['bad_request', 'not_found', 'method_not_allowed'] as const),
-    ...(['request_timeout', 'headers_too_large', 'internal'] as const),
+    ...(['request_timeout', 'headers_too_large'] as const),
+    ...(['database_unwritable', 'internal'] as const),
   ],
 } as const satisfies Readonly<Record<string, readonly ProblemCode[]>>
 

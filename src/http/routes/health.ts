@@ -12,7 +12,7 @@ export function healthRoutes(app: FastifyInstance, { store, notReady }: ApiDeps)
     try {
       await store.checkWritable()
     } catch (error) {
-      reasons.push(`the database cannot be written: ${(error as Error).message}`)
+      reasons.push((error as Error).message)
     }
     return reasons.length === 0
       ? { status: 'ready' }

@@ -6,6 +6,10 @@ import { AppError } from '../../core/errors.ts'
 /** One writing connection waits no longer than this for a stranger (a backup tool, a shell). */
 const busyTimeoutMs = 250
 const oldestSafeVersion = '3.51.3'
+/** `jobw`: what tells the file from those of other programs (sqlite.org/fileformat.html, 1.3.15). */
+export const applicationId = 0x6a6f6277
+/** A check of everything takes about half a second for so much; more is left to backups. */
+const maxCheckedBytes = 1_073_741_824
 
 /**
  * Opens the database file with the settings that the promises rest on. WAL with `synchronous=FULL`:
@@ -16,16 +20,46 @@ export function openDatabase(file: string): Database.Database {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const db = new Database(file, { timeout: busyTimeoutMs })
   try {
+    assertOurs(db, file)
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     db.pragma('journal_size_limit = 67108864')
     assertSafe(db)
+    assertWhole(db, file)
     return db
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+/** Refuses, having written nothing, what some other program keeps in the file. */
+function assertOurs(db: Database.Database, file: string): void {
+  const id: unknown = db.pragma('application_id', { simple: true })
+  if (id === applicationId) return
+  const tables = db
+    .prepare<[], string>(`SELECT name FROM sqlite_schema WHERE type = 'table'`)
+    .pluck()
+    .all()
+  if (id === 0 && (tables.length === 0 || tables.includes('migrations'))) return
+  throw new AppError(
+    'database_foreign',
+    `${file} is the database of another program: name a file of its own for jobwatch`,
+  )
+}
+
+/** Refuses a file that is damaged: going on would spread it, and backups would carry it on. */
+function assertWhole(db: Database.Database, file: string): void {
+  const pages = Number(db.pragma('page_count', { simple: true }))
+  const pageBytes = Number(db.pragma('page_size', { simple: true }))
+  if (pages * pageBytes > maxCheckedBytes) return
+  const found = String(db.pragma('quick_check(1)', { simple: true })).replace(/\s+/g, ' ')
+  if (found === 'ok') return
+  throw new AppError(
+    'database_damaged',
+    `The database ${file} is damaged (${found}): restore a backup; the file was left as it is`,
+  )
 }
 
 function assertSafe(db: Database.Database): void {

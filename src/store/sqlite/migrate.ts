@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../../core/errors.ts'
+import { applicationId } from './database.ts'
 
 /** A step of the schema as it lies in `migrations/sqlite`. */
 export interface Migration {
@@ -52,6 +53,9 @@ export function migrate(db: Database, migrations: readonly Migration[], now: num
   const done = new Set(applied.map(({ number }) => number))
   for (const migration of migrations) {
     if (!done.has(migration.number)) apply(db, migration, now)
+  }
+  if (db.pragma('application_id', { simple: true }) !== applicationId) {
+    db.pragma(`application_id = ${applicationId}`)
   }
 }
 

@@ -23,6 +23,7 @@ import type {
   StoredUpstream,
   UpstreamCommit,
 } from '../store.ts'
+import { StoreLost } from '../store.ts'
 import { openDatabase } from './database.ts'
 import { DeliveryList } from './deliveries.ts'
 import { createEndpointVerbs } from './endpoint-verbs.ts'
@@ -32,7 +33,9 @@ import { takeLock } from './lock.ts'
 import { EventLog } from './log.ts'
 import { migrate, readMigrations } from './migrate.ts'
 import { Outbox } from './outbox.ts'
+import { Owner } from './owner.ts'
 import { Pruning } from './pruning.ts'
+import { toStoreError } from './trouble.ts'
 import { UpstreamTable } from './upstreams.ts'
 import { Writer } from './writer.ts'
 
@@ -64,7 +67,7 @@ function openLocked({ file, overtakeMs, now }: SqliteStoreOptions): Store {
   try {
     const db = openDatabase(file)
     try {
-      return createStore(db, overtakeMs, now, unlock)
+      return createStore(db, { file, overtakeMs, now }, unlock)
     } catch (error) {
       db.close()
       throw error
@@ -77,11 +80,11 @@ function openLocked({ file, overtakeMs, now }: SqliteStoreOptions): Store {
 
 function createStore(
   db: Database,
-  overtakeMs: number,
-  now: () => number,
+  { file, overtakeMs, now }: SqliteStoreOptions,
   unlock: () => void,
 ): Store {
   migrate(db, readMigrations(), now())
+  const owner = new Owner(db, file)
   const log = new EventLog(db, now())
   const jobs = new JobTable(db)
   const endpoints = new EndpointTable(db)
@@ -91,8 +94,16 @@ function createStore(
   const pruning = new Pruning(db)
   const listeners: ((commit: Commit) => void)[] = []
   let announced = log.newest()
-  const writer = new Writer(db, announce, () => {
-    endpoints.forgetPlanned()
+  const lostListeners: ((error: StoreLost) => void)[] = []
+  const writer = new Writer(db, {
+    afterCommit: announce,
+    afterRollback: () => {
+      endpoints.forgetPlanned()
+    },
+    guard: () => {
+      owner.assertStart()
+    },
+    onLost: tellLost,
   })
 
   /** Tells the listeners of the events that a commit wrote, if it wrote any. */
@@ -102,6 +113,35 @@ function createStore(
     const types = log.typesAfter(announced)
     announced = newest
     for (const listener of listeners) listener({ types, durationMs })
+  }
+
+  function tellLost(error: StoreLost): void {
+    for (const listener of lostListeners) listener(error)
+  }
+
+  /** SQLite answers at once; the interface leaves room for databases that do not. */
+  async function answer<T>(read: () => T): Promise<T> {
+    try {
+      return await Promise.resolve(read())
+    } catch (cause) {
+      const error = toStoreError(cause)
+      if (error instanceof StoreLost) tellLost(error)
+      throw error
+    }
+  }
+
+  /** After a write that failed only another one tells; else it is enough that one can begin. */
+  async function checkWritable(): Promise<void> {
+    try {
+      owner.assertFile()
+    } catch (error) {
+      if (error instanceof StoreLost) tellLost(error)
+      throw error
+    }
+    const { isTroubled } = writer
+    await writer.write(() => {
+      if (isTroubled) owner.touch(now())
+    })
   }
 
   const endpointVerbs = createEndpointVerbs({ writer, log, endpoints, outbox })
@@ -269,8 +309,11 @@ function createStore(
     onCommit(listener) {
       listeners.push(listener)
     },
-    // An empty unit still begins a write transaction and commits it.
-    checkWritable: () => writer.write(() => undefined),
+    onLost(listener) {
+      lostListeners.push(listener)
+    },
+    checkWritable,
+    assertWritable: () => (writer.isTroubled ? checkWritable() : Promise.resolve()),
     prune: (query) => writer.write(() => pruning.prune(query)),
     close: () =>
       answer(() => {
@@ -333,9 +376,4 @@ function isDeadlineOf(job: Job, deadline: Job['deadline']): boolean {
 function mustWrite(job: Job | null): Job {
   if (job === null) throw new Error('a job changed within the transaction that read it')
   return job
-}
-
-/** SQLite answers at once; the interface leaves room for databases that do not. */
-async function answer<T>(read: () => T): Promise<T> {
-  return Promise.resolve(read())
 }

@@ -1,9 +1,21 @@
 import type { Database, Statement } from 'better-sqlite3'
+import { StoreLost, StoreUnwritable } from '../store.ts'
+import { toStoreError } from './trouble.ts'
 
 interface Unit {
   readonly run: () => unknown
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
+}
+
+export interface WriterHooks {
+  readonly afterCommit: (durationMs: number) => void
+  /** For those that remember what units wrote, in part or whole in vain. */
+  readonly afterRollback?: () => void
+  /** Runs first in every transaction; what it throws fails all its units. */
+  readonly guard?: () => void
+  /** The database can no longer be relied on. */
+  readonly onLost?: (error: StoreLost) => void
 }
 
 /** How long one transaction may go on taking units in; the event loop stands still meanwhile. */
@@ -16,8 +28,7 @@ const sliceMs = 8
  */
 export class Writer {
   readonly #db: Database
-  readonly #afterCommit: (durationMs: number) => void
-  readonly #afterRollback: () => void
+  readonly #hooks: WriterHooks
   readonly #begin: Statement
   readonly #commit: Statement
   readonly #savepoint: Statement
@@ -25,21 +36,21 @@ export class Writer {
   readonly #rollbackUnit: Statement
   #units: Unit[] = []
   #scheduled = false
+  #isTroubled = false
 
-  /** `afterRollback` is for those that remember what units wrote, in part or whole in vain. */
-  constructor(
-    db: Database,
-    afterCommit: (durationMs: number) => void,
-    afterRollback: () => void = () => undefined,
-  ) {
+  constructor(db: Database, hooks: WriterHooks) {
     this.#db = db
-    this.#afterCommit = afterCommit
-    this.#afterRollback = afterRollback
+    this.#hooks = hooks
     this.#begin = db.prepare('BEGIN IMMEDIATE')
     this.#commit = db.prepare('COMMIT')
     this.#savepoint = db.prepare('SAVEPOINT unit')
     this.#release = db.prepare('RELEASE unit')
     this.#rollbackUnit = db.prepare('ROLLBACK TO unit')
+  }
+
+  /** Whether the last transaction could not be written. */
+  get isTroubled(): boolean {
+    return this.#isTroubled
   }
 
   /** Runs `unit`, which must be synchronous, in the next transaction. */
@@ -71,6 +82,7 @@ export class Writer {
     const begunAt = performance.now()
     try {
       this.#begin.run()
+      this.#hooks.guard?.()
       const until = performance.now() + sliceMs
       do {
         const unit = this.#units.shift()
@@ -79,18 +91,22 @@ export class Writer {
         settle.push(this.#run(unit))
       } while (performance.now() < until)
       this.#commit.run()
-    } catch (error) {
+    } catch (cause) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
-      this.#afterRollback()
+      this.#hooks.afterRollback?.()
+      const error = toStoreError(cause)
+      this.#isTroubled = error instanceof StoreUnwritable
+      if (error instanceof StoreLost) this.#hooks.onLost?.(error)
       // Nothing of this transaction exists. When it could not even begin, another process holds the
       // file: everyone is told at once, since each further try would hold the event loop up again.
       if (taken.length === 0) taken.push(...this.#units.splice(0))
       for (const { reject } of taken) reject(error)
       return
     }
+    this.#isTroubled = false
     const durationMs = performance.now() - begunAt
     for (const done of settle) done()
-    this.#afterCommit(durationMs)
+    this.#hooks.afterCommit(durationMs)
   }
 
   #run(unit: Unit): () => void {
@@ -106,7 +122,7 @@ export class Writer {
       if (!this.#db.inTransaction) throw error
       this.#rollbackUnit.run()
       this.#release.run()
-      this.#afterRollback()
+      this.#hooks.afterRollback?.()
       return () => {
         unit.reject(error)
       }

@@ -1,0 +1,47 @@
+import type { Clock } from './clock.ts'
+import type { Logger } from './log.ts'
+import type { Store } from './store/store.ts'
+
+export interface StorageWatchDeps {
+  readonly store: Pick<Store, 'checkWritable'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Looks now and then whether the database can still be written, and says once when that changes. */
+export interface StorageWatch {
+  start(): void
+  stop(): void
+}
+
+const everyMs = 10_000
+
+export function createStorageWatch({ store, clock, log }: StorageWatchDeps): StorageWatch {
+  let isStopped = false
+  let isTroubled = false
+  let cancel = (): void => undefined
+
+  function schedule(): void {
+    if (isStopped) return
+    cancel = clock.after(everyMs, () => void look().finally(schedule))
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await store.checkWritable()
+      if (isTroubled) log.info({}, 'storage.writable')
+      isTroubled = false
+    } catch (error) {
+      if (!isTroubled) log.error({ err: error }, 'storage.unwritable')
+      isTroubled = true
+    }
+  }
+
+  return {
+    start: schedule,
+    stop() {
+      isStopped = true
+      cancel()
+    },
+  }
+}
