@@ -221,7 +221,10 @@ async function daemon(at: Judged): Promise<void> {
   const other = new Database(at.database)
   other.exec('BEGIN IMMEDIATE')
   await at.call(503, 'GET', '/readyz')
-  await at.send(503, '/v1/jobs', { jobid: 'while-somebody-else-writes' })
+  await at.send(503, '/v1/jobs', {
+    jobid: 'while-somebody-else-writes',
+    upstream: 'prod',
+  })
   other.close()
 }
 
