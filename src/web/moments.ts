@@ -7,15 +7,20 @@ export function shortMoment(time: string | null, now: number): string {
   if (time === null) return '–'
   const at = new Date(time)
   const clock = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
-  if (isSameDay(at, new Date(now))) return clock
-  if (isSameDay(at, new Date(now - dayMs))) return `yesterday ${clock}`
+  return `${dayMoment(time, now)} ${clock}`.trimStart()
+}
+
+/** The day, where it is not today. `now` is epoch ms. */
+export function dayMoment(time: string, now: number): string {
+  const at = new Date(time)
+  if (isSameDay(at, new Date(now))) return ''
+  if (isSameDay(at, new Date(now - dayMs))) return 'yesterday'
   const isNear = Math.abs(now - at.getTime()) < 300 * dayMs
-  const date = at.toLocaleDateString(undefined, {
+  return at.toLocaleDateString(undefined, {
     day: 'numeric',
     month: 'short',
     ...(!isNear && { year: 'numeric' }),
   })
-  return `${date} ${clock}`
 }
 
 /** Day and time to the second. */

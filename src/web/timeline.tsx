@@ -2,7 +2,7 @@ import { changeWords } from '../core/change-words.ts'
 import { faceOf, statusWords } from '../core/face.ts'
 import { safe } from '../core/safe.ts'
 import type { EventAnswer } from '../http/schemas.ts'
-import { clockMoment, fullMoment, shortMoment } from './moments.ts'
+import { clockMoment, dayMoment, fullMoment, shortMoment } from './moments.ts'
 import { usePage } from './page.ts'
 
 /** The events of a job, the latest on top. */
@@ -37,8 +37,7 @@ function Entry({ event: { time, type, data } }: { readonly event: EventAnswer })
   return (
     <li class={face?.colour ?? 'dim'}>
       <time dateTime={time} title={fullMoment(time)}>
-        {dayWords(time, live.now())}
-        {clockMoment(time)}
+        {`${dayMoment(time, live.now())} ${clockMoment(time)}`.trimStart()}
       </time>
       <span class="type">{type}</span>
       <span class="words">
@@ -48,11 +47,4 @@ function Entry({ event: { time, type, data } }: { readonly event: EventAnswer })
       <span class="seq">#{seq}</span>
     </li>
   )
-}
-
-/** The day, where it is not today. */
-function dayWords(time: string, now: number): string {
-  const short = shortMoment(time, now)
-  const day = short.slice(0, short.lastIndexOf(' ') + 1)
-  return /\d{4}$|[a-z]/i.test(day) && !/^\d{1,2}:/.test(short) ? day : ''
 }
