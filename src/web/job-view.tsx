@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { endingOf } from '../core/ending.ts'
-import { safe } from '../core/safe.ts'
+import { jsonText, safe, safeLines } from '../core/safe.ts'
 import type { DeliveryAnswer, EventAnswer, JobAnswer } from '../http/schemas.ts'
 import type { JobKey } from './address.ts'
 import { jobPath } from './api.ts'
@@ -41,6 +41,7 @@ export function JobView({ upstream, jobid }: JobKey) {
     const { body } = await api.get<{ items: DeliveryAnswer[] }>(`v1/deliveries?${query.toString()}`)
     return body.items
   }, [])
+  const ownDeliveries = deliveriesOf(events.value, deliveries.value)
 
   useEffect(
     () =>
@@ -51,7 +52,7 @@ export function JobView({ upstream, jobid }: JobKey) {
     [live],
   )
   // Attempts are no events.
-  const isOwed = deliveries.value?.some(({ state }) => state === 'pending') ?? false
+  const isOwed = ownDeliveries?.some(({ state }) => state === 'pending') ?? false
   useEvery(3000, deliveries.reload, isOwed)
   // Nor is a look that failed or changed nothing.
   useEvery(10_000, detail.reload)
@@ -82,10 +83,9 @@ export function JobView({ upstream, jobid }: JobKey) {
             <strong>Why</strong> {safe(job.reason)}
           </p>
         )}
-        {news !== null && deliveries.value !== null && (
+        {news !== null && ownDeliveries !== null && (
           <p class="whom">
-            <strong>Who was told</strong>{' '}
-            <ToldLine told={toldOf(deliveries.value, news.data.seq)} />
+            <strong>Who was told</strong> <ToldLine told={toldOf(ownDeliveries, news.data.seq)} />
           </p>
         )}
       </header>
@@ -103,11 +103,21 @@ export function JobView({ upstream, jobid }: JobKey) {
       <Section title="What happened" isEmpty={events.value?.length === 0}>
         {events.value !== null && <Timeline events={events.value} max={maxEvents} />}
       </Section>
-      <Section title="Deliveries" isEmpty={deliveries.value?.length === 0}>
-        {deliveries.value !== null && <DeliveryList deliveries={deliveries.value} />}
+      <Section title="Deliveries" isEmpty={ownDeliveries?.length === 0}>
+        {ownDeliveries !== null && <DeliveryList deliveries={ownDeliveries} />}
       </Section>
     </article>
   )
+}
+
+/** The deliveries of these events: a job of another upstream may have the same id. */
+function deliveriesOf(
+  events: readonly EventAnswer[] | null,
+  deliveries: readonly DeliveryAnswer[] | null,
+) {
+  if (events === null || deliveries === null) return null
+  const seqs = new Set(events.map(({ data: { seq } }) => seq))
+  return deliveries.filter(({ seq }) => seqs.has(seq))
 }
 
 /** The feed and the answers cross on their way: whichever has seen more. */
@@ -213,7 +223,7 @@ function Messages({ job }: { readonly job: Pick<JobAnswer, 'messages' | 'message
           <li>
             {at !== null && <time>{fullMoment(at)}</time>}
             {level !== null && <span class="level">{safe(level)}</span>}
-            <span class="text">{text}</span>
+            <span class="text">{safeLines(text)}</span>
           </li>
         ))}
       </ol>
@@ -230,5 +240,5 @@ function Result({ job }: { readonly job: JobView }) {
       </p>
     )
   }
-  return <pre class="result">{JSON.stringify(job.result, null, 2)}</pre>
+  return <pre class="result">{jsonText(job.result).trimEnd()}</pre>
 }
