@@ -21,7 +21,7 @@ async function untilListed(page: Page, titles: readonly string[]): Promise<void>
 }
 
 async function scrollToEnd(page: Page): Promise<void> {
-  await page.evaluate(() => window.scrollTo({ top: document.documentElement.scrollHeight }))
+  await page.evaluate('window.scrollTo({ top: document.documentElement.scrollHeight })')
 }
 
 /** What `GET /v1/jobs` says with the same query. */
