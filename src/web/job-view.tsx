@@ -83,11 +83,9 @@ export function JobView({ upstream, jobid }: JobKey) {
             <strong>Why</strong> {safe(job.reason)}
           </p>
         )}
-        {news !== null && ownDeliveries !== null && (
-          <p class="whom">
-            <strong>Who was told</strong> <ToldLine told={toldOf(ownDeliveries, news.data.seq)} />
-          </p>
-        )}
+        <p class="whom">
+          <strong>Who was told</strong> <Whom {...{ isOver, news, deliveries: ownDeliveries }} />
+        </p>
       </header>
       <JobActions job={job} onChanged={detail.reload} />
       <Facts job={job} detail={detail.value} />
@@ -108,6 +106,19 @@ export function JobView({ upstream, jobid }: JobKey) {
       </Section>
     </article>
   )
+}
+
+interface WhomProps {
+  readonly isOver: boolean
+  readonly news: EventAnswer | null
+  readonly deliveries: readonly DeliveryAnswer[] | null
+}
+
+/** Its line is there from the beginning, so that nothing below it jumps when there is news. */
+function Whom({ isOver, news, deliveries }: WhomProps) {
+  if (deliveries === null) return <span class="told">…</span>
+  if (news !== null) return <ToldLine told={toldOf(deliveries, news.data.seq)} />
+  return <span class="told">{isOver ? 'Nobody: jobwatch did not see it end' : 'Nobody yet'}</span>
 }
 
 /** The deliveries of these events: a job of another upstream may have the same id. */
@@ -169,7 +180,7 @@ function Facts({ job, detail }: { readonly job: JobView; readonly detail: JobAns
     ['Resource', job.resource === null ? null : safe(job.resource)],
     ['Who', job.username === null ? null : safe(job.username)],
     ['Started', moment(job.startedAt)],
-    ['Ended', moment(job.endedAt)],
+    ['Ended', endingOf(job) === null ? 'not yet' : moment(job.endedAt)],
     ['Expected', moment(job.eta)],
     ['Deadline', moment(job.deadline)],
     ['Stalled after', job.stallAfter],

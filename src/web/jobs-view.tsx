@@ -17,7 +17,9 @@ const retryMs = 3000
 /** All jobs, those that run first: what runs, how far it is, what went wrong. */
 export function JobsView({ filters }: { readonly filters: Filters }) {
   const { live, mayWrite } = usePage()
-  const known = useReadable(live.jobs)
+  const isWhole = useReadable(live.isWhole)
+  const heardOf = useReadable(live.jobs)
+  const known = isWhole ? heardOf : null
   const { hasMore, isLoading, error, loadMore } = useFurtherJobs(filters, known !== null)
   const [room, setRoom] = useState(stepRows)
   const query = JSON.stringify(filters)
@@ -39,8 +41,8 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
         <p class="hint">{known === null ? '' : summaryWords(countRunning(known))}</p>
       </div>
       {known !== null && <Attention known={known} />}
-      {mayWrite && <RegisterForm />}
-      <FilterBar filters={filters} />
+      {known !== null && mayWrite && <RegisterForm />}
+      {known !== null && <FilterBar filters={filters} />}
       {jobs !== null && jobs.length > 0 && (
         <>
           <div class="job-head" aria-hidden="true">
