@@ -59,10 +59,23 @@ export async function openView(
   await page.getByText('Live', { exact: true }).waitFor()
 }
 
-/** How much wider than the window the document is, in CSS pixels. */
+/** Checks that nothing of the document lies beside the window, or is cut off at its edge. */
 export async function expectNoSidewaysScroll(page: Page, where: string): Promise<void> {
-  const excess = await page.evaluate<number>(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  )
-  expect(excess, where).toBe(0)
+  const beside = await page.evaluate<string[]>(`(() => {
+    const isOut = (element) => {
+      const { right, width } = element.getBoundingClientRect()
+      return width > 1 && right > document.documentElement.clientWidth + 1
+    }
+    return [...document.querySelectorAll('main *')]
+      .filter((element) => isOut(element) && !element.closest('.doing, .unseen, pre'))
+      .map(({ outerHTML }) => outerHTML.slice(0, 200))
+  })()`)
+  expect.soft(beside, where).toEqual([])
+  const scrolled = await page.evaluate<number>(`(() => {
+    window.scrollTo({ left: 10_000, behavior: 'instant' })
+    const { scrollX } = window
+    window.scrollTo({ left: 0, behavior: 'instant' })
+    return scrollX
+  })()`)
+  expect.soft(scrolled, where).toBe(0)
 }
