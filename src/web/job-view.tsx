@@ -21,8 +21,13 @@ import { ToldLine } from './told-line.tsx'
 
 const maxEvents = 200
 
+interface JobViewProps extends JobKey {
+  /** The list that the person has come from. */
+  readonly back: string
+}
+
 /** Everything about one job: on top how it is and why, whom that was told, then how it came to it. */
-export function JobView({ upstream, jobid }: JobKey) {
+export function JobView({ upstream, jobid, back }: JobViewProps) {
   const { api, live } = usePage()
   const key = { upstream, jobid }
   const known = useReadable(live.jobs)?.get(keyOf(key))
@@ -58,14 +63,14 @@ export function JobView({ upstream, jobid }: JobKey) {
   useEvery(10_000, detail.reload)
 
   const job = newer(known?.job, detail.value)
-  if (job === null) return <NotThere error={detail.error} jobid={jobid} />
+  if (job === null) return <NotThere error={detail.error} {...{ jobid, back }} />
   const at = known?.at ?? live.now()
   const news = events.value === null ? null : newsOf(events.value)
   const isOver = endingOf(job) !== null
   return (
     <article class="one-job">
       <p class="back">
-        <a href="#/">← Jobs</a>
+        <a href={back}>← Jobs</a>
       </p>
       <header>
         <h1 tabIndex={-1}>{safe(job.title)}</h1>
@@ -137,11 +142,17 @@ function newer<T extends { lastSeq: number | null }>(known: T | undefined, answe
   return (answer.lastSeq ?? 0) >= (known.lastSeq ?? 0) ? answer : known
 }
 
-function NotThere({ error, jobid }: { readonly error: string | null; readonly jobid: string }) {
+interface NotThereProps {
+  readonly error: string | null
+  readonly jobid: string
+  readonly back: string
+}
+
+function NotThere({ error, jobid, back }: NotThereProps) {
   return (
     <>
       <p class="back">
-        <a href="#/">← Jobs</a>
+        <a href={back}>← Jobs</a>
       </p>
       <h1 tabIndex={-1}>{safe(jobid)}</h1>
       <p role="status">{error ?? 'Loading …'}</p>
