@@ -147,6 +147,10 @@ test('keeps filters in the address, where a reload, a new tab and the way back f
   await page.goBack()
   await untilListed(page, ['100% of_it'])
   expect(page.url()).toBe(address)
+  await rowsOf(page).first().click()
+  await page.getByRole('link', { name: '← Jobs' }).click()
+  await untilListed(page, ['100% of_it'])
+  expect(page.url()).toBe(address)
 })
 
 test('filters by the tag that is clicked, and lets a search begin by its key', async () => {
@@ -177,6 +181,22 @@ test('says what is wrong with a filter in the address that the daemon does not t
   await page.getByText(/state .*active/).waitFor()
   await page.getByRole('link', { name: 'Show all' }).click()
   await untilListed(page, ['job j1'])
+})
+
+test('reads the list again by itself after jobwatch could not be reached', async () => {
+  await using at = await pageGround()
+  await at.watch('done', [aCompletedJob('done')])
+  let refused = 0
+  await at.context.route(/\/v1\/jobs\?limit=/, async (route) => {
+    refused += 1
+    if (refused === 1) await route.abort()
+    else await route.continue()
+  })
+  const page = await at.open()
+  await page.getByText('jobwatch does not answer').waitFor()
+  await untilListed(page, ['job done'])
+  await page.getByText('One job, no more').waitFor()
+  expect(refused).toBe(2)
 })
 
 test('registers a job by id, by the URL of a browser and by the answer to a submit', async () => {
