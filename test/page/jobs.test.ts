@@ -178,7 +178,7 @@ test('says what is wrong with a filter in the address that the daemon does not t
   await using at = await pageGround()
   await at.watch('j1', [aJob('j1')])
   const page = await at.open('#/?state=sleeping')
-  await page.getByText(/state .*active/).waitFor()
+  await page.getByText(/^state: .*active/).waitFor()
   await page.getByRole('link', { name: 'Show all' }).click()
   await untilListed(page, ['job j1'])
 })
@@ -291,9 +291,12 @@ test('shows what a filter lets through although it is far beyond the first page'
   await untilListed(page, ['job first'])
   await page.goto(`${at.url}/#/?status=COMPLETED`)
   await expect
-    .poll(async () => {
-      await scrollToEnd(page)
-      return rowsOf(page).count()
-    })
+    .poll(
+      async () => {
+        await scrollToEnd(page)
+        return rowsOf(page).count()
+      },
+      { timeout: 15_000, interval: 20 },
+    )
     .toBe(450)
 })

@@ -45,7 +45,7 @@ test.each(looks)(
       expect.soft(await barriers(page), button).toEqual([])
       await expectNoSidewaysScroll(page, button)
       await page.keyboard.press('Escape')
-      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      await page.locator('dialog').waitFor({ state: 'detached' })
     }
   },
   120_000,
@@ -114,7 +114,8 @@ test.each(dialogs)(
     await using at = await pageGround({ config: patientDelivery })
     await fill(at)
     const page = await at.open(hash)
-    const dialog = page.getByRole('dialog')
+    // By role a dialog is gone a little before the page has heard of it.
+    const dialog = page.locator('dialog')
     const button = page.getByRole('button', { name }).first()
     const close = dialog.getByRole('button', { name: /^(Cancel|Keep)/ })
     for (const end of ['Escape', 'button']) {
