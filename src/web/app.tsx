@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { SessionAnswer } from '../http/schemas.ts'
+import { hashOf } from './address.ts'
 import type { Address } from './address.ts'
 import { Alarm } from './alarm.tsx'
 import type { Api } from './api.ts'
@@ -86,6 +87,9 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
 
 function View({ address }: { readonly address: Address }) {
   const heading = useRef(address.view)
+  // From a job the way back leads to the list as it was filtered.
+  const list = useRef('#/')
+  if (address.view === 'jobs') list.current = hashOf(address)
   useEffect(() => {
     // Whoever reads by ear hears where a link has led.
     if (heading.current !== address.view) document.querySelector('h1')?.focus()
@@ -97,7 +101,7 @@ function View({ address }: { readonly address: Address }) {
       return <JobsView filters={address.filters} />
     case 'job': {
       const { upstream, jobid } = address.key
-      return <JobView key={`${upstream}/${jobid}`} upstream={upstream} jobid={jobid} />
+      return <JobView key={`${upstream}/${jobid}`} back={list.current} {...{ upstream, jobid }} />
     }
     case 'endpoints':
       return <EndpointsView />

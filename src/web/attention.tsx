@@ -78,7 +78,7 @@ function FailedJob({ job }: { readonly job: JobInEvent }) {
         <span class="reason">
           {safe(job.reason ?? (ending === 'lost' ? 'the upstream no longer knows it' : ''))}
         </span>
-        {told !== null && <ToldLine told={told} />}
+        {told === null ? <span class="told">…</span> : <ToldLine told={told} />}
       </span>
       <span class="since">
         {shortMoment(new Date(failedAt(job) ?? 0).toISOString(), live.now())}

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { attemptWords, isTaken } from '../core/attempt-words.ts'
 import { deliveryFaces } from '../core/face.ts'
+import { safeLines } from '../core/safe.ts'
 import type { AttemptAnswer, DeliveryAnswer, DeliveryDetail } from '../http/schemas.ts'
 import { errorWords } from './api.ts'
 import { StateMark } from './face.tsx'
@@ -110,7 +111,9 @@ function Attempt({ attempt }: { readonly attempt: AttemptAnswer }) {
     <li class={colour}>
       <time title={fullMoment(attempt.at)}>{clockMoment(attempt.at)}</time>{' '}
       <span aria-hidden="true">{emoji}</span> {attemptWords(attempt)}
-      {attempt.answer !== null && attempt.answer.trim() !== '' && <pre>{attempt.answer}</pre>}
+      {attempt.answer !== null && attempt.answer.trim() !== '' && (
+        <pre>{safeLines(attempt.answer)}</pre>
+      )}
     </li>
   )
 }

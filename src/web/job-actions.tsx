@@ -1,4 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
+import { safe } from '../core/safe.ts'
 import type { JobAnswer } from '../http/schemas.ts'
 import { errorWords, jobPath } from './api.ts'
 import type { Answered } from './api.ts'
@@ -16,8 +17,14 @@ interface JobActionsProps {
 export function JobActions({ job, onChanged }: JobActionsProps) {
   const { api, live, mayWrite, tell } = usePage()
   const [dialog, setDialog] = useState<'edit' | 'stop' | null>(null)
+  const [error, setError] = useState<string | null>(null)
   const [isBusy, setIsBusy] = useState(false)
   if (!mayWrite) return null
+
+  function show(next: typeof dialog): void {
+    setError(null)
+    setDialog(next)
+  }
 
   async function act(words: string, call: () => Promise<Answered<JobAnswer | null>>) {
     setIsBusy(true)
@@ -25,10 +32,11 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
       const { body, ...rest } = await call()
       if (body !== null) live.learn({ body, ...rest })
       onChanged()
-      setDialog(null)
+      show(null)
       tell(words)
-    } catch (error) {
-      tell(errorWords(error), 'bad')
+    } catch (failure) {
+      if (dialog === null) tell(errorWords(failure), 'bad')
+      else setError(errorWords(failure))
     } finally {
       setIsBusy(false)
     }
@@ -57,29 +65,30 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
           Watch again
         </button>
       )}
-      <button type="button" onClick={() => setDialog('edit')}>
+      <button type="button" onClick={() => show('edit')}>
         Label and tags …
       </button>
       {isWatched && (
-        <button type="button" class="danger" onClick={() => setDialog('stop')}>
+        <button type="button" class="danger" onClick={() => show('stop')}>
           Stop watching …
         </button>
       )}
       {dialog === 'edit' && (
         <EditDialog
           job={job}
-          onClose={() => setDialog(null)}
+          error={error}
+          onClose={() => show(null)}
           onSave={(change) => void act('Saved', () => api.patch(jobPath(job), change))}
         />
       )}
       {dialog === 'stop' && (
-        <Dialog title="Stop watching?" onClose={() => setDialog(null)}>
+        <Dialog title="Stop watching?" error={error} onClose={() => show(null)}>
           <p>
-            jobwatch no longer looks at “{job.title}” and tells nobody how it ends. Its history
-            stays, and the job itself goes on.
+            jobwatch no longer looks at “{safe(job.title)}” and tells nobody how it ends. Its
+            history stays, and the job itself goes on.
           </p>
           <div class="buttons">
-            <button type="button" onClick={() => setDialog(null)}>
+            <button type="button" onClick={() => show(null)}>
               Keep watching
             </button>
             <button
@@ -99,11 +108,12 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
 
 interface EditDialogProps {
   readonly job: EditedJob
+  readonly error: string | null
   readonly onClose: () => void
   readonly onSave: (change: { label: string | null; tags: string[] }) => void
 }
 
-function EditDialog({ job, onClose, onSave }: EditDialogProps) {
+function EditDialog({ job, error, onClose, onSave }: EditDialogProps) {
   const form = useRef<HTMLFormElement>(null)
 
   function save(event: SubmitEvent): void {
@@ -122,7 +132,7 @@ function EditDialog({ job, onClose, onSave }: EditDialogProps) {
   }
 
   return (
-    <Dialog title="Label and tags" onClose={onClose}>
+    <Dialog title="Label and tags" {...{ error, onClose }}>
       <form ref={form} onSubmit={save}>
         <label>
           Label, which becomes the title

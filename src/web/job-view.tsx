@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { endingOf } from '../core/ending.ts'
-import { safe } from '../core/safe.ts'
+import { jsonText, safe, safeLines } from '../core/safe.ts'
 import type { DeliveryAnswer, EventAnswer, JobAnswer } from '../http/schemas.ts'
 import type { JobKey } from './address.ts'
 import { jobPath } from './api.ts'
@@ -21,8 +21,13 @@ import { ToldLine } from './told-line.tsx'
 
 const maxEvents = 200
 
+interface JobViewProps extends JobKey {
+  /** The list that the person has come from. */
+  readonly back: string
+}
+
 /** Everything about one job: on top how it is and why, whom that was told, then how it came to it. */
-export function JobView({ upstream, jobid }: JobKey) {
+export function JobView({ upstream, jobid, back }: JobViewProps) {
   const { api, live } = usePage()
   const key = { upstream, jobid }
   const known = useReadable(live.jobs)?.get(keyOf(key))
@@ -41,6 +46,7 @@ export function JobView({ upstream, jobid }: JobKey) {
     const { body } = await api.get<{ items: DeliveryAnswer[] }>(`v1/deliveries?${query.toString()}`)
     return body.items
   }, [])
+  const ownDeliveries = deliveriesOf(events.value, deliveries.value)
 
   useEffect(
     () =>
@@ -51,20 +57,20 @@ export function JobView({ upstream, jobid }: JobKey) {
     [live],
   )
   // Attempts are no events.
-  const isOwed = deliveries.value?.some(({ state }) => state === 'pending') ?? false
+  const isOwed = ownDeliveries?.some(({ state }) => state === 'pending') ?? false
   useEvery(3000, deliveries.reload, isOwed)
   // Nor is a look that failed or changed nothing.
   useEvery(10_000, detail.reload)
 
   const job = newer(known?.job, detail.value)
-  if (job === null) return <NotThere error={detail.error} jobid={jobid} />
+  if (job === null) return <NotThere error={detail.error} {...{ jobid, back }} />
   const at = known?.at ?? live.now()
   const news = events.value === null ? null : newsOf(events.value)
   const isOver = endingOf(job) !== null
   return (
     <article class="one-job">
       <p class="back">
-        <a href="#/">← Jobs</a>
+        <a href={back}>← Jobs</a>
       </p>
       <header>
         <h1 tabIndex={-1}>{safe(job.title)}</h1>
@@ -82,12 +88,9 @@ export function JobView({ upstream, jobid }: JobKey) {
             <strong>Why</strong> {safe(job.reason)}
           </p>
         )}
-        {news !== null && deliveries.value !== null && (
-          <p class="whom">
-            <strong>Who was told</strong>{' '}
-            <ToldLine told={toldOf(deliveries.value, news.data.seq)} />
-          </p>
-        )}
+        <p class="whom">
+          <strong>Who was told</strong> <Whom {...{ isOver, news, deliveries: ownDeliveries }} />
+        </p>
       </header>
       <JobActions job={job} onChanged={detail.reload} />
       <Facts job={job} detail={detail.value} />
@@ -103,11 +106,34 @@ export function JobView({ upstream, jobid }: JobKey) {
       <Section title="What happened" isEmpty={events.value?.length === 0}>
         {events.value !== null && <Timeline events={events.value} max={maxEvents} />}
       </Section>
-      <Section title="Deliveries" isEmpty={deliveries.value?.length === 0}>
-        {deliveries.value !== null && <DeliveryList deliveries={deliveries.value} />}
+      <Section title="Deliveries" isEmpty={ownDeliveries?.length === 0}>
+        {ownDeliveries !== null && <DeliveryList deliveries={ownDeliveries} />}
       </Section>
     </article>
   )
+}
+
+interface WhomProps {
+  readonly isOver: boolean
+  readonly news: EventAnswer | null
+  readonly deliveries: readonly DeliveryAnswer[] | null
+}
+
+/** Its line is there from the beginning, so that nothing below it jumps when there is news. */
+function Whom({ isOver, news, deliveries }: WhomProps) {
+  if (deliveries === null) return <span class="told">…</span>
+  if (news !== null) return <ToldLine told={toldOf(deliveries, news.data.seq)} />
+  return <span class="told">{isOver ? 'Nobody: jobwatch did not see it end' : 'Nobody yet'}</span>
+}
+
+/** The deliveries of these events: a job of another upstream may have the same id. */
+function deliveriesOf(
+  events: readonly EventAnswer[] | null,
+  deliveries: readonly DeliveryAnswer[] | null,
+) {
+  if (events === null || deliveries === null) return null
+  const seqs = new Set(events.map(({ data: { seq } }) => seq))
+  return deliveries.filter(({ seq }) => seqs.has(seq))
 }
 
 /** The feed and the answers cross on their way: whichever has seen more. */
@@ -116,11 +142,17 @@ function newer<T extends { lastSeq: number | null }>(known: T | undefined, answe
   return (answer.lastSeq ?? 0) >= (known.lastSeq ?? 0) ? answer : known
 }
 
-function NotThere({ error, jobid }: { readonly error: string | null; readonly jobid: string }) {
+interface NotThereProps {
+  readonly error: string | null
+  readonly jobid: string
+  readonly back: string
+}
+
+function NotThere({ error, jobid, back }: NotThereProps) {
   return (
     <>
       <p class="back">
-        <a href="#/">← Jobs</a>
+        <a href={back}>← Jobs</a>
       </p>
       <h1 tabIndex={-1}>{safe(jobid)}</h1>
       <p role="status">{error ?? 'Loading …'}</p>
@@ -159,7 +191,7 @@ function Facts({ job, detail }: { readonly job: JobView; readonly detail: JobAns
     ['Resource', job.resource === null ? null : safe(job.resource)],
     ['Who', job.username === null ? null : safe(job.username)],
     ['Started', moment(job.startedAt)],
-    ['Ended', moment(job.endedAt)],
+    ['Ended', endingOf(job) === null ? 'not yet' : moment(job.endedAt)],
     ['Expected', moment(job.eta)],
     ['Deadline', moment(job.deadline)],
     ['Stalled after', job.stallAfter],
@@ -213,7 +245,7 @@ function Messages({ job }: { readonly job: Pick<JobAnswer, 'messages' | 'message
           <li>
             {at !== null && <time>{fullMoment(at)}</time>}
             {level !== null && <span class="level">{safe(level)}</span>}
-            <span class="text">{text}</span>
+            <span class="text">{safeLines(text)}</span>
           </li>
         ))}
       </ol>
@@ -230,5 +262,5 @@ function Result({ job }: { readonly job: JobView }) {
       </p>
     )
   }
-  return <pre class="result">{JSON.stringify(job.result, null, 2)}</pre>
+  return <pre class="result">{jsonText(job.result).trimEnd()}</pre>
 }

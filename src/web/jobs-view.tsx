@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Filters } from './address.ts'
+import { errorWords, Unreachable } from './api.ts'
 import { Attention } from './attention.tsx'
 import { FilterBar } from './filter-bar.tsx'
 import { JobRow } from './job-row.tsx'
@@ -11,12 +12,15 @@ import { useReadable } from './store.ts'
 /** Rows that are drawn at once; further ones as they come into sight. */
 const stepRows = 100
 const pageRows = 200
+const retryMs = 3000
 
 /** All jobs, those that run first: what runs, how far it is, what went wrong. */
 export function JobsView({ filters }: { readonly filters: Filters }) {
   const { live, mayWrite } = usePage()
-  const known = useReadable(live.jobs)
-  const { hasMore, isLoading, loadMore } = useFurtherJobs(filters, known !== null)
+  const isWhole = useReadable(live.isWhole)
+  const heardOf = useReadable(live.jobs)
+  const known = isWhole ? heardOf : null
+  const { hasMore, isLoading, error, loadMore } = useFurtherJobs(filters, known !== null)
   const [room, setRoom] = useState(stepRows)
   const query = JSON.stringify(filters)
   useEffect(() => setRoom(stepRows), [query])
@@ -37,8 +41,8 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
         <p class="hint">{known === null ? '' : summaryWords(countRunning(known))}</p>
       </div>
       {known !== null && <Attention known={known} />}
-      {mayWrite && <RegisterForm />}
-      <FilterBar filters={filters} />
+      {known !== null && mayWrite && <RegisterForm />}
+      {known !== null && <FilterBar filters={filters} />}
       {jobs !== null && jobs.length > 0 && (
         <>
           <div class="job-head" aria-hidden="true">
@@ -62,7 +66,7 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
         </>
       )}
       <ListEnd
-        {...{ jobs: jobs?.length ?? null, room, hasMore, isLoading, filters }}
+        {...{ jobs: jobs?.length ?? null, room, hasMore, isLoading, error, filters }}
         onSeen={more}
       />
     </>
@@ -78,6 +82,7 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
   const { live } = usePage()
   const [next, setNext] = useState<string | null | undefined>(undefined)
   const [isLoading, setIsLoading] = useState(false)
+  const [error, setError] = useState<unknown>(null)
   const query = JSON.stringify(filters)
   const round = useRef(0)
 
@@ -87,10 +92,13 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
     live
       .loadJobs(filters, cursor, pageRows)
       .then((after) => {
-        if (own === round.current) setNext(after)
+        if (own !== round.current) return
+        setNext(after)
+        setError(null)
       })
-      // The connection tells that nobody answers; scrolling tries again.
-      .catch(() => undefined)
+      .catch((failure: unknown) => {
+        if (own === round.current) setError(failure)
+      })
       .finally(() => {
         if (own === round.current) setIsLoading(false)
       })
@@ -98,17 +106,24 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
 
   useEffect(() => {
     setNext(undefined)
+    setError(null)
     if (!isStarted) return
     // Whoever types has not finished.
     const timer = setTimeout(() => load(null), 150)
     return () => clearTimeout(timer)
   }, [query, isStarted])
+  useEffect(() => {
+    if (!(error instanceof Unreachable)) return
+    const timer = setTimeout(() => load(next ?? null), retryMs)
+    return () => clearTimeout(timer)
+  }, [error])
 
   return {
     hasMore: next !== null,
     isLoading: isLoading || next === undefined,
+    error: error === null ? null : errorWords(error),
     loadMore: () => {
-      if (!isLoading && next !== null && next !== undefined) load(next)
+      if (!isLoading && error === null && next !== null && next !== undefined) load(next)
     },
   }
 }
@@ -118,12 +133,13 @@ interface ListEndProps {
   readonly room: number
   readonly hasMore: boolean
   readonly isLoading: boolean
+  readonly error: string | null
   readonly filters: Filters
   readonly onSeen: () => void
 }
 
 /** What stands below the rows; that it comes into sight asks for more. */
-function ListEnd({ jobs, room, hasMore, isLoading, filters, onSeen }: ListEndProps) {
+function ListEnd({ jobs, room, hasMore, isLoading, error, filters, onSeen }: ListEndProps) {
   const mark = useRef<HTMLParagraphElement>(null)
   const seen = useRef(onSeen)
   seen.current = onSeen
@@ -142,7 +158,7 @@ function ListEnd({ jobs, room, hasMore, isLoading, filters, onSeen }: ListEndPro
 
   return (
     <p ref={mark} class="list-end" role="status">
-      {endWords({ jobs, isLoading, filters, canGrow })}
+      {error ?? endWords({ jobs, isLoading, filters, canGrow })}
     </p>
   )
 }

@@ -23,6 +23,8 @@ export interface Live {
   /** Null until the first answer. */
   readonly jobs: Readable<KnownJobs | null>
   readonly surroundings: Readable<Surroundings | null>
+  /** Whether what failed lately has been asked for, too: what is drawn before that would jump. */
+  readonly isWhole: Readable<boolean>
   /** Epoch ms by the clock of the daemon. */
   now(): number
   /** The same, going on every second while somebody looks. */
@@ -48,6 +50,7 @@ const retryMs = 3000
 export function createLive(api: Api): Live {
   const jobs = writable<KnownJobs | null>(null)
   const surroundings = writable<Surroundings | null>(null)
+  const isWhole = writable(false)
   const listeners = new Set<(events: readonly EventAnswer[]) => void>()
   const clock = writable(Date.now())
   let aheadMs = 0
@@ -81,7 +84,11 @@ export function createLive(api: Api): Live {
       setClock(first.date)
       jobs.set(withAnswers(new Map(), first.body.items, now()))
       stream.start(first.cursor ?? '-0')
-      await Promise.all([refresh(), loadNews(), loadRest(first.body.next)])
+      const rest = loadRest(first.body.next)
+      await Promise.all([refresh(), loadNews()]).finally(() => {
+        if (own === round) isWhole.set(true)
+      })
+      await rest
     } catch {
       // Signed out, or nobody there: the connection tells, and the next try is not far.
       if (own === round) retryTimer = window.setTimeout(() => void begin(), retryMs)
@@ -147,6 +154,7 @@ export function createLive(api: Api): Live {
     connection: stream.connection,
     jobs,
     surroundings,
+    isWhole,
     now,
     clock,
     onEvents(listener) {
@@ -174,6 +182,7 @@ export function createLive(api: Api): Live {
       stream.stop()
       jobs.set(null)
       surroundings.set(null)
+      isWhole.set(false)
     },
   }
 }
