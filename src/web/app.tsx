@@ -94,7 +94,8 @@ function View({ address }: { readonly address: Address }) {
     // Whoever reads by ear hears where a link has led.
     if (heading.current !== address.view) document.querySelector('h1')?.focus()
     heading.current = address.view
-    window.scrollTo(0, 0)
+    // The list goes back to where it was by itself.
+    if (address.view !== 'jobs') window.scrollTo(0, 0)
   }, [address.view])
   switch (address.view) {
     case 'jobs':

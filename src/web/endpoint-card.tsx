@@ -169,7 +169,7 @@ function EndpointActions({ endpoint }: { readonly endpoint: EndpointAnswer }) {
         <Dialog title={`Disable ${endpoint.name}?`} error={error} onClose={() => show(null)}>
           <p>
             Nothing is sent to it until it is enabled again, and the {endpoint.pending} deliveries
-            that are pending are cancelled. A replay can bring them back.
+            that are pending are cancelled. Once it is enabled, a replay can bring them back.
           </p>
           <div class="buttons">
             <button type="button" onClick={() => show(null)}>

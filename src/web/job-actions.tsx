@@ -1,4 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
+import { endingOf } from '../core/ending.ts'
 import { safe } from '../core/safe.ts'
 import type { JobAnswer } from '../http/schemas.ts'
 import { errorWords, jobPath } from './api.ts'
@@ -6,7 +7,10 @@ import type { Answered } from './api.ts'
 import { Dialog } from './dialog.tsx'
 import { usePage } from './page.ts'
 
-type EditedJob = Pick<JobAnswer, 'upstream' | 'jobid' | 'state' | 'title' | 'label' | 'tags'>
+type EditedJob = Pick<
+  JobAnswer,
+  'upstream' | 'jobid' | 'state' | 'outcome' | 'title' | 'label' | 'tags'
+>
 
 interface JobActionsProps {
   readonly job: EditedJob
@@ -43,6 +47,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
   }
 
   const isWatched = job.state !== 'stopped'
+  const isOver = endingOf(job) !== null
   return (
     <div class="actions">
       {isWatched ? (
@@ -70,7 +75,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
       </button>
       {isWatched && (
         <button type="button" class="danger" onClick={() => show('stop')}>
-          Stop watching …
+          {isOver ? 'Put away …' : 'Stop watching …'}
         </button>
       )}
       {dialog === 'edit' && (
@@ -82,14 +87,19 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
         />
       )}
       {dialog === 'stop' && (
-        <Dialog title="Stop watching?" error={error} onClose={() => show(null)}>
+        <Dialog
+          title={isOver ? 'Put away?' : 'Stop watching?'}
+          error={error}
+          onClose={() => show(null)}
+        >
           <p>
-            jobwatch no longer looks at “{safe(job.title)}” and tells nobody how it ends. Its
-            history stays, and the job itself goes on.
+            {isOver
+              ? `“${safe(job.title)}” is looked at no more and needs no look from anybody. Its history stays.`
+              : `jobwatch no longer looks at “${safe(job.title)}” and tells nobody how it ends. Its history stays, and the job itself goes on.`}
           </p>
           <div class="buttons">
             <button type="button" onClick={() => show(null)}>
-              Keep watching
+              {isOver ? 'Keep it' : 'Keep watching'}
             </button>
             <button
               type="button"
@@ -97,7 +107,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
               disabled={isBusy}
               onClick={() => void act('No longer watched', () => api.delete(jobPath(job)))}
             >
-              Stop watching
+              {isOver ? 'Put away' : 'Stop watching'}
             </button>
           </div>
         </Dialog>

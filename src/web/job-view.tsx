@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { elapsed } from '../core/duration.ts'
 import { endingOf } from '../core/ending.ts'
+import { runningStage, stateWords } from '../core/progress-words.ts'
 import { jsonText, safe, safeLines } from '../core/safe.ts'
 import type { DeliveryAnswer, EventAnswer, JobAnswer } from '../http/schemas.ts'
 import type { JobKey } from './address.ts'
@@ -11,7 +13,7 @@ import { JobActions } from './job-actions.tsx'
 import { keyOf } from './job-list.ts'
 import { Elapsed, StageProgress } from './job-row.tsx'
 import { useEvery, useLoaded } from './loaded.ts'
-import { fullMoment, shortMoment } from './moments.ts'
+import { exactMoment, fullMoment } from './moments.ts'
 import { usePage } from './page.ts'
 import { StageChart } from './stage-chart.tsx'
 import { useReadable } from './store.ts'
@@ -83,11 +85,7 @@ export function JobView({ upstream, jobid, back }: JobViewProps) {
             <Elapsed job={job} at={at} />
           </span>
         </p>
-        {job.reason !== null && isOver && (
-          <p class={`why ${job.outcome ?? ''}`}>
-            <strong>Why</strong> {safe(job.reason)}
-          </p>
-        )}
+        <Gist job={job} />
         <p class="whom">
           <strong>Who was told</strong> <Whom {...{ isOver, news, deliveries: ownDeliveries }} />
         </p>
@@ -107,10 +105,31 @@ export function JobView({ upstream, jobid, back }: JobViewProps) {
         {events.value !== null && <Timeline events={events.value} max={maxEvents} />}
       </Section>
       <Section title="Deliveries" isEmpty={ownDeliveries?.length === 0}>
-        {ownDeliveries !== null && <DeliveryList deliveries={ownDeliveries} />}
+        {ownDeliveries !== null && (
+          <DeliveryList deliveries={ownDeliveries} onChanged={deliveries.reload} />
+        )}
       </Section>
     </article>
   )
+}
+
+/** What there is to say first; its line is there from the beginning, like the next one. */
+function Gist({ job }: { readonly job: JobView }) {
+  const isOver = endingOf(job) !== null
+  const isWhy = isOver && job.reason !== null
+  const words = isOver ? (job.reason ?? overWords(job)) : (runningStage(job) ?? stateWords(job))
+  return (
+    <p class={`why ${isOver ? (job.outcome ?? '') : ''}`}>
+      <strong>{isWhy ? 'Why' : isOver ? 'End' : 'Now'}</strong> {safe(words)}
+    </p>
+  )
+}
+
+function overWords(job: JobView): string {
+  const { durationMs, typicalDurationMs } = job
+  const took = durationMs === null ? '' : ` after ${elapsed(durationMs)}`
+  const usual = typicalDurationMs === null ? '' : `, usually ${elapsed(typicalDurationMs)}`
+  return stateWords(job) + took + usual
 }
 
 interface WhomProps {
@@ -133,7 +152,9 @@ function deliveriesOf(
 ) {
   if (events === null || deliveries === null) return null
   const seqs = new Set(events.map(({ data: { seq } }) => seq))
-  return deliveries.filter(({ seq }) => seqs.has(seq))
+  // Events before those that were read cannot be told apart.
+  const first = events.length < maxEvents ? 0 : (events[0]?.data.seq ?? 0)
+  return deliveries.filter(({ seq }) => seqs.has(seq) || seq < first)
 }
 
 /** The feed and the answers cross on their way: whichever has seen more. */
@@ -183,7 +204,7 @@ function Facts({ job, detail }: { readonly job: JobView; readonly detail: JobAns
   )?.root
   const now = live.now()
   const moment = (time: string | null) =>
-    time === null ? null : <time title={fullMoment(time)}>{shortMoment(time, now)}</time>
+    time === null ? null : <time title={fullMoment(time)}>{exactMoment(time, now)}</time>
   const facts: [string, ComponentChildren][] = [
     ['Upstream', job.upstream],
     ['Job id', <code>{job.jobid}</code>],

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Filters } from './address.ts'
 import { errorWords, Unreachable } from './api.ts'
 import { Attention } from './attention.tsx'
@@ -14,6 +14,14 @@ const stepRows = 100
 const pageRows = 200
 const retryMs = 3000
 
+/** Where the list was when it was left, for the way back to it. */
+interface Left {
+  readonly query: string
+  readonly room: number
+  readonly scrollY: number
+}
+let left: Left | null = null
+
 /** All jobs, those that run first: what runs, how far it is, what went wrong. */
 export function JobsView({ filters }: { readonly filters: Filters }) {
   const { live, mayWrite } = usePage()
@@ -21,9 +29,14 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
   const heardOf = useReadable(live.jobs)
   const known = isWhole ? heardOf : null
   const { hasMore, isLoading, error, loadMore } = useFurtherJobs(filters, known !== null)
-  const [room, setRoom] = useState(stepRows)
   const query = JSON.stringify(filters)
-  useEffect(() => setRoom(stepRows), [query])
+  const [room, setRoom] = useState(left?.query === query ? left.room : stepRows)
+  const isFirst = useRef(true)
+  useEffect(() => {
+    if (!isFirst.current) setRoom(stepRows)
+    isFirst.current = false
+  }, [query])
+  useWayBack(query, room)
 
   const jobs = useMemo(() => (known === null ? null : listed(known, filters)), [known, query])
   const surroundings = useReadable(live.surroundings)
@@ -71,6 +84,20 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
       />
     </>
   )
+}
+
+/** Keeps in mind where the list is left, and goes there again when somebody comes back. */
+function useWayBack(query: string, room: number): void {
+  const now = useRef({ query, room })
+  now.current = { query, room }
+  useLayoutEffect(() => {
+    window.scrollTo(0, left?.query === query ? left.scrollY : 0)
+    const remember = () => {
+      left = { ...now.current, scrollY: window.scrollY }
+    }
+    window.addEventListener('scroll', remember, { passive: true })
+    return () => window.removeEventListener('scroll', remember)
+  }, [])
 }
 
 function summaryWords(running: number): string {
