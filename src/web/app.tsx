@@ -45,6 +45,7 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
   )
   const page = useMemo(() => ({ api, live, mayWrite, tell }), [api, live, mayWrite, tell])
   const address = useAddress()
+  const generation = useReadable(live.generation)
 
   return (
     <PageContext.Provider value={page}>
@@ -77,7 +78,7 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
         )}
       </header>
       <main id="main" tabIndex={-1}>
-        <View address={address} />
+        <View key={generation} address={address} />
       </main>
       <Toast told={told} onOver={() => setTold(null)} />
     </PageContext.Provider>

@@ -23,6 +23,8 @@ export interface Live {
   /** Null until the first answer. */
   readonly jobs: Readable<KnownJobs | null>
   readonly surroundings: Readable<Surroundings | null>
+  /** Another number than before: what was read so far may no longer hold, none of it. */
+  readonly generation: Readable<number>
   /** Epoch ms by the clock of the daemon. */
   now(): number
   /** The same, going on every second while somebody looks. */
@@ -55,7 +57,8 @@ export function createLive(api: Api): Live {
   let refreshTimer: number | undefined
   let clockTimer: number | undefined
   let retryTimer: number | undefined
-  const stream = createStream({ api, onEvents: take, onGap: () => void begin() })
+  const generation = writable(1)
+  const stream = createStream({ api, onEvents: take, onGap: forget })
 
   function now(): number {
     return Date.now() + aheadMs
@@ -65,8 +68,15 @@ export function createLive(api: Api): Live {
     const known = jobs.get()
     if (known === null) return
     jobs.set(withEvents(known, events))
-    if (events.some(({ data }) => data.job === undefined)) void refresh()
+    if (events.some(({ data }) => data.job === undefined)) void refresh().catch(() => undefined)
     for (const listener of [...listeners]) listener(events)
+  }
+
+  /** Jobs may have gone on unheard, and the daemon may know others by now. */
+  function forget(): void {
+    jobs.set(null)
+    generation.set(generation.get() + 1)
+    void begin()
   }
 
   /** The snapshot, and from its cursor on the feed: nothing is missed, and nothing comes twice. */
@@ -81,10 +91,19 @@ export function createLive(api: Api): Live {
       setClock(first.date)
       jobs.set(withAnswers(new Map(), first.body.items, now()))
       stream.start(first.cursor ?? '-0')
-      await Promise.all([refresh(), loadNews(), loadRest(first.body.next)])
+      void fillIn(own, first.body.next)
     } catch {
       // Signed out, or nobody there: the connection tells, and the next try is not far.
       if (own === round) retryTimer = window.setTimeout(() => void begin(), retryMs)
+    }
+  }
+
+  /** What the snapshot had no room for; the feed goes on however often this takes. */
+  async function fillIn(own: number, next: string | null): Promise<void> {
+    try {
+      await Promise.all([refresh(), loadNews(), loadRest(next)])
+    } catch {
+      if (own === round) retryTimer = window.setTimeout(() => void fillIn(own, next), retryMs)
     }
   }
 
@@ -147,6 +166,7 @@ export function createLive(api: Api): Live {
     connection: stream.connection,
     jobs,
     surroundings,
+    generation,
     now,
     clock,
     onEvents(listener) {
