@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { SessionAnswer } from '../http/schemas.ts'
 import type { Address } from './address.ts'
 import { Alarm } from './alarm.tsx'
+import { errorWords } from './api.ts'
 import type { Api } from './api.ts'
 import { ConnectionMark } from './connection-mark.tsx'
 import { EndpointsView } from './endpoints-view.tsx'
@@ -47,6 +48,14 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
   const address = useAddress()
   const generation = useReadable(live.generation)
 
+  async function signOut(): Promise<void> {
+    try {
+      await session.signOut()
+    } catch (error) {
+      tell(errorWords(error), 'bad')
+    }
+  }
+
   return (
     <PageContext.Provider value={page}>
       <a class="skip" href="#main" onClick={skipToMain}>
@@ -71,7 +80,7 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
         <ConnectionMark live={live} />
         <Alarm />
         {who.required && (
-          <button type="button" class="quiet" onClick={() => void session.signOut()}>
+          <button type="button" class="quiet" onClick={() => void signOut()}>
             Sign out
             <span class="unseen"> {who.name}</span>
           </button>

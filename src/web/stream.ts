@@ -34,7 +34,8 @@ export interface Stream {
 /** What one tab tells the others of the same browser. */
 export type Shared =
   | { readonly kind: 'event'; readonly event: EventAnswer }
-  | { readonly kind: 'connection'; readonly connection: Connection }
+  /** How it stands, and how far in the log the one who leads has come. */
+  | { readonly kind: 'connection'; readonly connection: Connection; readonly seq: number }
   | { readonly kind: 'gap' }
 
 /** The daemon says something every 15 s: after more than twice that nobody is there. */
@@ -80,7 +81,11 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
     heardAt = Date.now()
     share = shareStream<Shared>({
       onLead: connect,
-      onFollow: () => void catchUp(),
+      onFollow() {
+        // It may have led until another took its place.
+        closeSource()
+        void catchUp()
+      },
       onMessage: hear,
     })
     watchdog = window.setInterval(watch, silenceMs / 4)
@@ -150,8 +155,10 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
     retryMs = Math.min(retryMs * 2, lastRetryMs)
     // An EventSource does not say why it ended: a token may no longer be good.
     await api.get('v1/events?last=1').catch(() => undefined)
+    // Meanwhile it may have been hidden, or have begun anew.
+    if (source !== null || share?.isLeader() !== true) return
     clearTimeout(timer)
-    if (share?.isLeader() === true) timer = window.setTimeout(connect, pauseMs)
+    timer = window.setTimeout(connect, pauseMs)
   }
 
   function lostNow(): Connection {
@@ -168,6 +175,7 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
         return
       case 'connection':
         connection.set(message.connection)
+        if (position !== null && message.seq > position.seq) void catchUp()
         return
       case 'gap':
         onGap()
@@ -177,7 +185,7 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
   /** Nothing has come for long, not even that nothing has: whoever should tell is no longer there. */
   function watch(): void {
     if (Date.now() - heardAt < silenceMs) {
-      share?.tell({ kind: 'connection', connection: connection.get() })
+      tellConnection()
       return
     }
     setConnection(lostNow())
@@ -187,7 +195,12 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
 
   function setConnection(next: Connection): void {
     connection.set(next)
-    if (share?.isLeader() === true) share.tell({ kind: 'connection', connection: next })
+    tellConnection()
+  }
+
+  function tellConnection(): void {
+    if (position === null) return
+    share?.tell({ kind: 'connection', connection: connection.get(), seq: position.seq })
   }
 
   /** The log has no holes: a seq that is not the next one means that something was not heard. */
@@ -262,6 +275,7 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
   }
 
   function pollHidden(): void {
+    clearTimeout(timer)
     timer = window.setTimeout(() => void catchUp().finally(pollHiddenOn), hiddenPauseMs)
   }
 

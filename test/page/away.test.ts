@@ -2,13 +2,13 @@ import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { aCompletedJob, aFailedJob, aJob, pageGround } from './ground.ts'
 import type { PageGround } from './ground.ts'
-import { liveMark, row, untilRowSays, untilStreams } from './shown.ts'
+import { liveMark, patience, row, untilRowSays, untilSettled, untilStreams } from './shown.ts'
 import { hide, show } from './visibility.ts'
 
 const minute = 60_000
 
 function untilTitle(page: Page, title: string): Promise<void> {
-  return expect.poll(() => page.title()).toBe(title)
+  return expect.poll(() => page.title(), patience).toBe(title)
 }
 
 /** Registers a job that fails at once. */
@@ -21,7 +21,7 @@ async function fail(at: PageGround, jobid: string): Promise<void> {
 async function openOnClock(at: PageGround): Promise<Page> {
   await at.context.clock.install()
   const page = await at.open()
-  await liveMark(page).waitFor()
+  await untilSettled(page)
   return page
 }
 

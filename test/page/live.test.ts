@@ -75,7 +75,7 @@ test('many jobs at once are one row each, as they are in the end', async () => {
       await at.untilEvent('job.completed', jobid)
     }),
   )
-  await expect.poll(() => rows(page).filter({ hasText: 'COMPLETED' }).count()).toBe(jobids.length)
+  for (const jobid of jobids) await untilRowSays(page, jobid, 'COMPLETED')
   expect(await rows(page).count()).toBe(jobids.length)
 })
 

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { aCompletedJob, aFailedJob, aJob, pageGround } from './ground.ts'
 import { openGateway } from './gateway.ts'
-import { liveMark, row, rows, untilRowSays, untilStreams, untilTimelineIsWhole } from './shown.ts'
+import {
+  liveMark,
+  row,
+  rows,
+  untilRowSays,
+  untilSettled,
+  untilStreams,
+  untilTimelineIsWhole,
+} from './shown.ts'
 
 test('a daemon that was killed and comes back is followed on, with what happened meanwhile', async () => {
   await using at = await pageGround()
@@ -69,7 +77,7 @@ test('a stream through which nothing comes any more is given up for another', as
   await at.context.clock.install()
   const script = await at.watch('j1', [aJob('j1'), aCompletedJob('j1')])
   const page = await at.open('#/', gateway.url)
-  await liveMark(page).waitFor()
+  await untilSettled(page)
   await row(page, 'j1').waitFor()
   await untilStreams(at, 1)
   gateway.silence()

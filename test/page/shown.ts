@@ -3,6 +3,9 @@ import type { Locator, Page } from 'playwright-core'
 import type { EventList } from '../../src/http/schemas.ts'
 import type { PageGround } from './ground.ts'
 
+/** As long as locators wait. */
+export const patience = { timeout: 15_000 }
+
 /** The rows of the list of jobs. */
 export function rows(page: Page): Locator {
   return page.getByRole('list', { name: 'Jobs' }).getByRole('listitem')
@@ -23,6 +26,12 @@ export function liveMark(page: Page): Locator {
   return page.getByText('Live', { exact: true })
 }
 
+/** Resolves when the list is live, and has been read to its end: what it learns now, it hears. */
+export async function untilSettled(page: Page): Promise<void> {
+  await liveMark(page).waitFor()
+  await page.getByText(/, no more$|^No job is registered yet/).waitFor()
+}
+
 /** Resolves when the view of a job lists the events that the log has of it: each once, in order. */
 export async function untilTimelineIsWhole(
   at: PageGround,
@@ -32,7 +41,7 @@ export async function untilTimelineIsWhole(
   const { items } = (await at.call(`/v1/events?jobid=${jobid}&last=200`)).json as EventList
   expect(items.length).toBeGreaterThan(0)
   const entries = items.map(({ data }) => `#${data.seq}`).reverse()
-  await expect.poll(() => timeline(page).allTextContents()).toEqual(entries)
+  await expect.poll(() => timeline(page).allTextContents(), patience).toEqual(entries)
 }
 
 /** The seqs of the events that the view of a job lists. */
@@ -46,5 +55,5 @@ export function timeline(page: Page): Locator {
 
 /** Resolves when so many streams are open. */
 export async function untilStreams(at: PageGround, count: number): Promise<void> {
-  await expect.poll(() => at.openStreams()).toBe(count)
+  await expect.poll(() => at.openStreams(), patience).toBe(count)
 }

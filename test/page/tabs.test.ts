@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { aCompletedJob, aFailedJob, aJob, pageGround } from './ground.ts'
 import type { PageGround } from './ground.ts'
-import { liveMark, row, rows, untilRowSays, untilStreams } from './shown.ts'
+import { liveMark, row, rows, untilRowSays, untilSettled, untilStreams } from './shown.ts'
 import { hide, show } from './visibility.ts'
 
 /** Opens tabs one after another: the first holds the stream. */
@@ -10,7 +10,7 @@ async function openTabs(at: PageGround, count: number): Promise<Page[]> {
   const tabs: Page[] = []
   while (tabs.length < count) {
     const page = await at.open()
-    await liveMark(page).waitFor()
+    await untilSettled(page)
     tabs.push(page)
   }
   return tabs
