@@ -11,6 +11,7 @@ import { useReadable } from './store.ts'
 /** Rows that are drawn at once; further ones as they come into sight. */
 const stepRows = 100
 const pageRows = 200
+const retryMs = 3000
 
 /** All jobs, those that run first: what runs, how far it is, what went wrong. */
 export function JobsView({ filters }: { readonly filters: Filters }) {
@@ -81,6 +82,7 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
   const [isLoading, setIsLoading] = useState(false)
   const query = JSON.stringify(filters)
   const round = useRef(0)
+  const timer = useRef<number | undefined>(undefined)
 
   function load(cursor: string | null): void {
     const own = ++round.current
@@ -88,12 +90,13 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
     live
       .loadJobs(filters, cursor, pageRows)
       .then((after) => {
-        if (own === round.current) setNext(after)
+        if (own !== round.current) return
+        setNext(after)
+        setIsLoading(false)
       })
-      // The connection tells that nobody answers; scrolling tries again.
-      .catch(() => undefined)
-      .finally(() => {
-        if (own === round.current) setIsLoading(false)
+      .catch(() => {
+        // The connection tells that nobody answers.
+        if (own === round.current) timer.current = window.setTimeout(() => load(cursor), retryMs)
       })
   }
 
@@ -101,8 +104,11 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
     setNext(undefined)
     if (!isStarted) return
     // Whoever types has not finished.
-    const timer = setTimeout(() => load(null), 150)
-    return () => clearTimeout(timer)
+    timer.current = window.setTimeout(() => load(null), 150)
+    return () => {
+      round.current++
+      clearTimeout(timer.current)
+    }
   }, [query, isStarted])
 
   return {

@@ -73,8 +73,13 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
   function wake(): void {
     if (position === null) return
     leave()
-    if (document.hidden) pollHidden()
-    else enter()
+    if (document.hidden) {
+      pollHidden()
+      return
+    }
+    // It has been away: what it shows may be old.
+    if (connection.get().kind !== 'reconnecting') connection.set({ kind: 'connecting' })
+    enter()
   }
 
   function enter(): void {

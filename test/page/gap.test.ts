@@ -14,6 +14,7 @@ import {
   untilStreams,
   untilTimelineIsWhole,
 } from './shown.ts'
+import { hide, show } from './visibility.ts'
 
 /** Registers a job that has ended before anybody looks. */
 async function watchEnded(at: PageGround, jobid: string): Promise<void> {
@@ -69,7 +70,9 @@ test('all tabs come over to the other log, the hidden ones as they are shown', a
   const first = await at.open()
   await liveMark(first).waitFor()
   const others = [await at.open(), await at.open()]
-  for (const page of others) await row(page, 'old').waitFor()
+  const hidden = await at.open()
+  for (const page of [...others, hidden]) await row(page, 'old').waitFor()
+  await hide(hidden)
   await replace(at)
   const script = await at.watch('new', [aJob('new'), aFailedJob('new')])
   for (const page of [first, ...others]) {
@@ -77,8 +80,11 @@ test('all tabs come over to the other log, the hidden ones as they are shown', a
     await liveMark(page).waitFor()
     expect(await rows(page).count()).toBe(1)
   }
+  await row(hidden, 'old').waitFor()
+  await show(hidden)
   script.next()
-  for (const page of [first, ...others]) await untilRowSays(page, 'new', 'FAILED')
+  for (const page of [first, ...others, hidden]) await untilRowSays(page, 'new', 'FAILED')
+  expect(await rows(hidden).count()).toBe(1)
   await untilStreams(at, 1)
 })
 

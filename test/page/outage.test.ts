@@ -109,3 +109,29 @@ test('what fails while the page is opened is tried again, and takes nothing away
   await untilRowSays(page, 'j1', 'COMPLETED')
   await page.getByText('One job, no more').waitFor()
 })
+
+test('jobs that could not be listed at once are listed as soon as they can be', async () => {
+  await using at = await pageGround()
+  const script = await at.watch('j1', [aJob('j1'), aCompletedJob('j1')])
+  script.next()
+  await at.untilEvent('job.completed', 'j1')
+  await at.context.route(/\/v1\/jobs\?limit=/, (route) => route.abort(), { times: 1 })
+  const page = await at.open()
+  await liveMark(page).waitFor()
+  await untilRowSays(page, 'j1', 'COMPLETED')
+})
+
+test('what a job came to is read again when it could not be read at once', async () => {
+  await using at = await pageGround()
+  const script = await at.watch('j1', [aJob('j1'), aFailedJob('j1')])
+  const page = await at.open('#/jobs/prod/j1')
+  await liveMark(page).waitFor()
+  await untilTimelineIsWhole(at, page, 'j1')
+  for (const path of [/\/v1\/events\?jobid=/, /\/v1\/deliveries\?/]) {
+    await page.route(path, (route) => route.fulfill({ status: 503, body: '' }), { times: 1 })
+  }
+  script.next()
+  await at.untilEvent('job.failed', 'j1')
+  await untilTimelineIsWhole(at, page, 'j1')
+  await page.getByText('on-call told').waitFor()
+})

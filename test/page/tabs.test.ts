@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { aCompletedJob, aFailedJob, aJob, pageGround } from './ground.ts'
 import type { PageGround } from './ground.ts'
 import { liveMark, row, rows, untilRowSays, untilSettled, untilStreams } from './shown.ts'
-import { hide, show } from './visibility.ts'
+import { hide, openHidden, show } from './visibility.ts'
 
 /** Opens tabs one after another: the first holds the stream. */
 async function openTabs(at: PageGround, count: number): Promise<Page[]> {
@@ -71,6 +71,42 @@ test('tabs may close one after another: the last one still follows', async () =>
   if (last === undefined) throw new Error('four were opened')
   await at.watch('j1', [aJob('j1')])
   await row(last, 'j1').waitFor()
+})
+
+test('when the tab that holds the stream crashes another takes over', async () => {
+  await using at = await pageGround()
+  const [leader, other] = await openTabs(at, 2)
+  if (leader === undefined || other === undefined) throw new Error('two were opened')
+  const hasCrashed = leader.waitForEvent('crash')
+  await leader.goto('chrome://crash').catch(() => undefined)
+  await hasCrashed
+  await at.watch('j1', [aJob('j1')])
+  await row(other, 'j1').waitFor()
+  await untilStreams(at, 1)
+})
+
+test('a tab that is opened behind another holds no stream until it is shown', async () => {
+  await using at = await pageGround()
+  await openHidden(at.context)
+  const page = await at.open()
+  await page.getByText('No job is registered yet').waitFor()
+  await at.watch('j1', [aJob('j1')])
+  expect(await at.openStreams()).toBe(0)
+  await show(page)
+  await row(page, 'j1').waitFor()
+  await liveMark(page).waitFor()
+  await untilStreams(at, 1)
+})
+
+test('a tab that is shown again does not call itself live before it is', async () => {
+  await using at = await pageGround()
+  const page = await at.open()
+  await untilSettled(page)
+  await hide(page)
+  await page.route('**/v1/**', () => undefined)
+  await show(page)
+  await page.getByText('Connecting …').waitFor()
+  await page.unrouteAll()
 })
 
 test('a hidden tab holds no stream; shown again it has all that happened, and one', async () => {

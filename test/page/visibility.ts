@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 
 /** Another tab, or another window, takes this one's place before the eyes of the person. */
 export function hide(page: Page): Promise<void> {
@@ -8,6 +8,11 @@ export function hide(page: Page): Promise<void> {
 /** It comes back. */
 export function show(page: Page): Promise<void> {
   return page.evaluate(asIf(true))
+}
+
+/** Every tab from now on is opened behind the one before the eyes of the person. */
+export function openHidden(context: BrowserContext): Promise<unknown> {
+  return context.addInitScript(asIf(false))
 }
 
 /** Headless browsers hold every tab for visible and focused. */
