@@ -32,7 +32,8 @@ async function recordNotes(at: PageGround): Promise<(page: Page) => Promise<stri
     window.Notification = new Proxy(Notification, {
       construct(target, args) {
         notes.push(args[0])
-        return Reflect.construct(target, args)
+        window.lastNote = Reflect.construct(target, args)
+        return window.lastNote
       },
     })
   `)
@@ -124,6 +125,9 @@ test('the browser notifies whoever allows it of a failure while they are away', 
   await at.context.clock.fastForward(minute)
   await untilTitle(page, '❌ 1 · jobwatch')
   expect(await notes(page)).toEqual(['❌ failed: job unseen'])
+  await show(page)
+  await page.evaluate('lastNote.onclick()')
+  await page.getByRole('heading', { name: 'job unseen' }).waitFor()
 })
 
 test('whoever has not asked for it is not notified', async () => {

@@ -135,3 +135,50 @@ test('what a job came to is read again when it could not be read at once', async
   await untilTimelineIsWhole(at, page, 'j1')
   await page.getByText('on-call told').waitFor()
 })
+
+test('a machine that is back in its network need not wait for the next try', async () => {
+  await using at = await pageGround()
+  await at.context.clock.install()
+  const page = await at.open()
+  await untilSettled(page)
+  await at.context.setOffline(true)
+  await at.kill()
+  await page.getByText('Reconnecting …').waitFor()
+  await at.start()
+  // No timer runs out from here on.
+  await at.context.clock.pauseAt(Date.now() + 5000)
+  await at.context.setOffline(false)
+  await liveMark(page).waitFor()
+  await untilStreams(at, 1)
+})
+
+test(
+  'daemons that are killed again and again lose no tab anything',
+  { timeout: 60_000 },
+  async () => {
+    await using at = await pageGround()
+    const tabs = [await at.open(), await at.open(), await at.open('#/jobs/prod/j0')]
+    for (const tab of tabs) await liveMark(tab).waitFor()
+    const jobids = Array.from({ length: 12 }, (_, index) => `j${index}`)
+    const [first = ''] = jobids
+    const scripts = []
+    for (const jobid of jobids) {
+      scripts.push(await at.watch(jobid, [aJob(jobid), aCompletedJob(jobid)]))
+      if (scripts.length % 4 !== 0) continue
+      for (const script of scripts.slice(-3)) script.next()
+      await at.kill()
+      await at.start()
+    }
+    for (const script of scripts.filter((_, index) => index % 4 === 0)) script.next()
+    for (const jobid of jobids) await at.untilEvent('job.completed', jobid)
+    const [list, other, job] = tabs
+    if (list === undefined || other === undefined || job === undefined) throw new Error('three')
+    for (const tab of [list, other]) {
+      for (const jobid of jobids) await untilRowSays(tab, jobid, 'COMPLETED')
+      await liveMark(tab).waitFor()
+      expect(await rows(tab).count()).toBe(jobids.length)
+    }
+    await untilTimelineIsWhole(at, job, first)
+    await untilStreams(at, 1)
+  },
+)
