@@ -265,8 +265,9 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
           if (!(error instanceof Refusal)) setConnection(lostNow())
           return null
         })
-      // It was started anew meanwhile.
-      if (list === null || from !== position) return
+      const now = position
+      // It was stopped meanwhile, or started on another log.
+      if (list === null || now?.epoch !== from.epoch) return
       if (list.gap) {
         onGap()
         return
@@ -275,7 +276,8 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
         if (connection.get().kind !== 'live') setConnection({ kind: 'live' })
         return
       }
-      accept(list.items)
+      // Some of it may have been told meanwhile.
+      accept(list.items.filter(({ data }) => data.seq > now.seq))
     }
   }
 

@@ -25,6 +25,22 @@ function streamRequests(at: PageGround): () => number {
   return () => count
 }
 
+/** Something that does none of its work takes the place of the tab that leads. */
+async function takeLead(at: PageGround): Promise<Page> {
+  const thief = await at.context.newPage()
+  await thief.goto(`${at.url}/favicon.svg`)
+  await thief.evaluate(`new Promise((isHeld) => {
+    const keep = () => new Promise(() => isHeld())
+    navigator.locks.request('jobwatch-stream', { steal: true }, keep).catch(() => undefined)
+  })`)
+  return thief
+}
+
+/** Puts the clock of all tabs forward. */
+function passTime(at: PageGround, ms: number): Promise<void> {
+  return at.context.clock.fastForward(ms)
+}
+
 test('more tabs than a browser has connections all follow, by one stream', async () => {
   await using at = await pageGround()
   const countStreams = streamRequests(at)
@@ -148,7 +164,11 @@ test('a tab that was hidden while another held the stream catches up without one
   expect(countStreams()).toBe(1)
 })
 
-test('a tab that could not read what it had missed does so as soon as it hears of it', async () => {
+test.each([
+  // The leader tells that all is well now and then.
+  ['as soon as it hears how far others are', (at: PageGround) => passTime(at, 10_000)],
+  ['as soon as something else happens', (at: PageGround) => at.watch('j2', [aJob('j2')])],
+])('a tab that could not read what it had missed does so %s', async (_, goOn) => {
   await using at = await pageGround()
   await at.context.clock.install()
   const [leader, follower] = await openTabs(at, 2)
@@ -161,10 +181,23 @@ test('a tab that could not read what it had missed does so as soon as it hears o
   await follower.route(/\/v1\/events\?after=/, (route) => route.abort(), { times: 1 })
   await show(follower)
   await follower.getByText('Reconnecting …').waitFor()
-  // The leader tells that all is well now and then.
-  await at.context.clock.fastForward(10_000)
+  await goOn(at)
   await untilRowSays(follower, 'j1', 'COMPLETED')
   await liveMark(follower).waitFor()
+})
+
+test('a tab that hears nothing from the one that leads takes its place', async () => {
+  await using at = await pageGround()
+  await at.context.clock.install()
+  await takeLead(at)
+  const tab = await at.open()
+  await untilSettled(tab)
+  await at.watch('j1', [aJob('j1')])
+  expect(await at.openStreams()).toBe(0)
+  await passTime(at, 50_000)
+  await row(tab, 'j1').waitFor()
+  await liveMark(tab).waitFor()
+  await untilStreams(at, 1)
 })
 
 test('a tab whose place was taken gives its stream up, and takes the place again when it is free', async () => {
@@ -172,12 +205,7 @@ test('a tab whose place was taken gives its stream up, and takes the place again
   const [tab] = await openTabs(at, 1)
   if (tab === undefined) throw new Error('one was opened')
   await untilStreams(at, 1)
-  const thief = await at.context.newPage()
-  await thief.goto(`${at.url}/favicon.svg`)
-  await thief.evaluate(`new Promise((isHeld) => {
-    const keep = () => new Promise(() => isHeld())
-    navigator.locks.request('jobwatch-stream', { steal: true }, keep).catch(() => undefined)
-  })`)
+  const thief = await takeLead(at)
   await untilStreams(at, 0)
   await at.watch('j1', [aJob('j1')])
   await thief.close()
