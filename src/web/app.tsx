@@ -4,6 +4,7 @@ import type { SessionAnswer } from '../http/schemas.ts'
 import { hashOf } from './address.ts'
 import type { Address } from './address.ts'
 import { Alarm } from './alarm.tsx'
+import { errorWords } from './api.ts'
 import type { Api } from './api.ts'
 import { ConnectionMark } from './connection-mark.tsx'
 import { EndpointsView } from './endpoints-view.tsx'
@@ -46,6 +47,15 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
   )
   const page = useMemo(() => ({ api, live, mayWrite, tell }), [api, live, mayWrite, tell])
   const address = useAddress()
+  const generation = useReadable(live.generation)
+
+  async function signOut(): Promise<void> {
+    try {
+      await session.signOut()
+    } catch (error) {
+      tell(errorWords(error), 'bad')
+    }
+  }
 
   return (
     <PageContext.Provider value={page}>
@@ -71,14 +81,14 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
         <ConnectionMark live={live} />
         <Alarm />
         {who.required && (
-          <button type="button" class="quiet" onClick={() => void session.signOut()}>
+          <button type="button" class="quiet" onClick={() => void signOut()}>
             Sign out
             <span class="unseen"> {who.name}</span>
           </button>
         )}
       </header>
       <main id="main" tabIndex={-1}>
-        <View address={address} />
+        <View key={generation} address={address} />
       </main>
       <Toast told={told} onOver={() => setTold(null)} />
     </PageContext.Provider>

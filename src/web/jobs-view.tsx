@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Filters } from './address.ts'
-import { errorWords, Unreachable } from './api.ts'
+import { errorWords, Refusal } from './api.ts'
 import { Attention } from './attention.tsx'
 import { FilterBar } from './filter-bar.tsx'
 import { JobRow } from './job-row.tsx'
@@ -112,6 +112,7 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
   const [error, setError] = useState<unknown>(null)
   const query = JSON.stringify(filters)
   const round = useRef(0)
+  const timer = useRef<number | undefined>(undefined)
 
   function load(cursor: string | null): void {
     const own = ++round.current
@@ -136,13 +137,17 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
     setError(null)
     if (!isStarted) return
     // Whoever types has not finished.
-    const timer = setTimeout(() => load(null), 150)
-    return () => clearTimeout(timer)
+    timer.current = window.setTimeout(() => load(null), 150)
+    return () => {
+      round.current++
+      clearTimeout(timer.current)
+    }
   }, [query, isStarted])
   useEffect(() => {
-    if (!(error instanceof Unreachable)) return
-    const timer = setTimeout(() => load(next ?? null), retryMs)
-    return () => clearTimeout(timer)
+    // What is refused for good is told; a proxy's 502 is none of that.
+    if (error === null || (error instanceof Refusal && error.status < 500)) return
+    const again = setTimeout(() => load(next ?? null), retryMs)
+    return () => clearTimeout(again)
   }, [error])
 
   return {
