@@ -41,7 +41,7 @@ test('says that a failure has not reached anybody yet, how often that was tried,
   const page = await at.open()
   await at.watch('bad', [aFailedJob('bad')])
   const item = attention(page).getByRole('listitem').filter({ hasText: 'job bad' })
-  await item.getByText(/on-call not told yet: 3 failed, next try/).waitFor()
+  await item.getByText(/on-call not told yet: 3 attempts failed, next try/).waitFor()
   at.receiver.will(204)
   await item.getByRole('link', { name: 'job bad' }).click()
   await page.locator('summary', { hasText: 'on-call' }).click()
@@ -80,7 +80,7 @@ test('leaves out a job that runs again after its failure, and one that nobody wa
   await at.untilEvent('job.reopened', 'again')
   await attention(page).waitFor({ state: 'detached' })
   await page.reload()
-  await page.getByText('1 runs', { exact: true }).waitFor()
+  await page.getByText('1 running', { exact: true }).waitFor()
 
   await at.watch('dropped', [aFailedJob('dropped')])
   await items.filter({ hasText: 'job dropped' }).waitFor()

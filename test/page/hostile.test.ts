@@ -147,7 +147,7 @@ test.each([1280, 390])('keeps hostile text what it is, on every view: %i px', as
   expect(job).toContain('unknown (state<img')
   expect(await page.locator('.attempts pre').innerText()).toContain(shown('answer').slice(0, 120))
   await look('attempts')
-  await page.getByRole('button', { name: 'Stop watching …' }).click()
+  await page.getByRole('button', { name: /Put away|Stop watching/ }).click()
   await look('a question')
   await page.keyboard.press('Escape')
   await page.goto(`${at.url}/#/jobs/prod/labelled`)

@@ -69,7 +69,7 @@ test('lists what runs first, then what ended, the latest first', async () => {
     'job late-end',
     'job early-end',
   ])
-  await page.getByText('2 run', { exact: true }).waitFor()
+  await page.getByText('2 running', { exact: true }).waitFor()
 })
 
 test('keeps filters in the address, where a reload, a new tab and the way back find them', async () => {
