@@ -8,6 +8,14 @@ export function safe(text: string): string {
   return text.replace(/[\t\r\n]+/g, ' ').replace(unsafe, escapeOf)
 }
 
+/** Text from elsewhere that cannot do anything either, with its lines as they are. */
+export function safeLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map(safe)
+    .join('\n')
+}
+
 /** A JSON document that shows what `safe` would, by escapes that mean the same value. */
 export function jsonText(value: unknown): string {
   const json = JSON.stringify(value, null, 2)

@@ -70,7 +70,6 @@ export function hashOf(address: Address): string {
 
 /** The filters that are set, as a query. */
 export function filterQuery(filters: Filters): URLSearchParams {
-  return new URLSearchParams(
-    filterNames.map((name) => [name, filters[name]]).filter(([, value]) => value !== ''),
-  )
+  const set = filterNames.filter((name) => filters[name] !== '')
+  return new URLSearchParams(set.map((name): [string, string] => [name, filters[name]]))
 }

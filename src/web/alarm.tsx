@@ -62,9 +62,20 @@ export function Alarm() {
       onClick={() => void toggle()}
       title="Let the browser notify you when a job fails or is lost"
     >
-      <span aria-hidden="true">{isOn ? '🔔' : '🔕'}</span>
+      <Bell isOn={isOn} />
       <span class="unseen">Notify me of failures</span>
     </button>
+  )
+}
+
+/** Drawn, since a sign that stands alone must be there on every machine. */
+function Bell({ isOn }: { readonly isOn: boolean }) {
+  return (
+    <svg class="bell" viewBox="0 0 20 20" aria-hidden="true">
+      <path d="M10 2.5a4.5 4.5 0 0 0-4.5 4.5v3.5L4 13.5h12l-1.5-3V7A4.5 4.5 0 0 0 10 2.5z" />
+      <path d="M8.5 16.5a1.7 1.7 0 0 0 3 0" />
+      {!isOn && <path d="M3 3l14 14" />}
+    </svg>
   )
 }
 

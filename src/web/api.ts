@@ -6,8 +6,8 @@ export class Refusal extends Error {
   readonly status: number
   readonly code: string
 
-  constructor({ status, code, detail, errors = [] }: ProblemAnswer) {
-    super([detail, ...errors.map(({ field, message }) => `${field} ${message}`)].join('; '))
+  constructor({ status, code, detail }: ProblemAnswer) {
+    super(detail)
     this.status = status
     this.code = code
   }

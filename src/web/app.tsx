@@ -1,8 +1,10 @@
 import type { JSX } from 'preact'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { SessionAnswer } from '../http/schemas.ts'
+import { hashOf } from './address.ts'
 import type { Address } from './address.ts'
 import { Alarm } from './alarm.tsx'
+import { errorWords } from './api.ts'
 import type { Api } from './api.ts'
 import { ConnectionMark } from './connection-mark.tsx'
 import { EndpointsView } from './endpoints-view.tsx'
@@ -45,6 +47,15 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
   )
   const page = useMemo(() => ({ api, live, mayWrite, tell }), [api, live, mayWrite, tell])
   const address = useAddress()
+  const generation = useReadable(live.generation)
+
+  async function signOut(): Promise<void> {
+    try {
+      await session.signOut()
+    } catch (error) {
+      tell(errorWords(error), 'bad')
+    }
+  }
 
   return (
     <PageContext.Provider value={page}>
@@ -70,14 +81,14 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
         <ConnectionMark live={live} />
         <Alarm />
         {who.required && (
-          <button type="button" class="quiet" onClick={() => void session.signOut()}>
+          <button type="button" class="quiet" onClick={() => void signOut()}>
             Sign out
             <span class="unseen"> {who.name}</span>
           </button>
         )}
       </header>
       <main id="main" tabIndex={-1}>
-        <View address={address} />
+        <View key={generation} address={address} />
       </main>
       <Toast told={told} onOver={() => setTold(null)} />
     </PageContext.Provider>
@@ -86,18 +97,22 @@ function SignedIn({ api, session, live, who }: AppProps & { readonly who: Sessio
 
 function View({ address }: { readonly address: Address }) {
   const heading = useRef(address.view)
+  // From a job the way back leads to the list as it was filtered.
+  const list = useRef('#/')
+  if (address.view === 'jobs') list.current = hashOf(address)
   useEffect(() => {
     // Whoever reads by ear hears where a link has led.
     if (heading.current !== address.view) document.querySelector('h1')?.focus()
     heading.current = address.view
-    window.scrollTo(0, 0)
+    // The list goes back to where it was by itself.
+    if (address.view !== 'jobs') window.scrollTo(0, 0)
   }, [address.view])
   switch (address.view) {
     case 'jobs':
       return <JobsView filters={address.filters} />
     case 'job': {
       const { upstream, jobid } = address.key
-      return <JobView key={`${upstream}/${jobid}`} upstream={upstream} jobid={jobid} />
+      return <JobView key={`${upstream}/${jobid}`} back={list.current} {...{ upstream, jobid }} />
     }
     case 'endpoints':
       return <EndpointsView />

@@ -1,7 +1,7 @@
 import { endpointFaces, upstreamFaces } from '../core/face.ts'
 import { endingOf } from '../core/ending.ts'
 import { safe } from '../core/safe.ts'
-import type { DeliveryAnswer, JobInEvent } from '../http/schemas.ts'
+import type { DeliveryList, EventList, JobInEvent } from '../http/schemas.ts'
 import { hashOf } from './address.ts'
 import { StateMark, StatusMark } from './face.tsx'
 import { failedAt, keyOf } from './job-list.ts'
@@ -23,7 +23,15 @@ export function Attention({ known }: { readonly known: KnownJobs }) {
   const failed = recentlyFailed(known, live.now())
   const upstreams = surroundings?.upstreams.filter(({ state }) => state !== 'up') ?? []
   const endpoints = surroundings?.endpoints.filter(({ state }) => state !== 'active') ?? []
-  if (failed.length + upstreams.length + endpoints.length === 0) return null
+  // It has its place also when all is well, so that the list does not jump for the first trouble.
+  if (failed.length + upstreams.length + endpoints.length === 0) {
+    return (
+      <section class="attention well" aria-labelledby="attention-title">
+        <h2 id="attention-title">All is well</h2>
+        <p class="hint">Nothing has failed in the last 24 hours.</p>
+      </section>
+    )
+  }
   return (
     <section class="attention" aria-labelledby="attention-title">
       <h2 id="attention-title">Needs a look</h2>
@@ -62,11 +70,20 @@ export function Attention({ known }: { readonly known: KnownJobs }) {
 function FailedJob({ job }: { readonly job: JobInEvent }) {
   const { api, live } = usePage()
   const deliveries = useLoaded(async () => {
-    const query = new URLSearchParams({ jobid: job.jobid, seq: String(job.lastSeq ?? 0) })
-    const { body } = await api.get<{ items: DeliveryAnswer[] }>(`v1/deliveries?${query.toString()}`)
-    return body.items
+    const { upstream, jobid } = job
+    const news = new URLSearchParams([
+      ['last', '1'],
+      ...Object.entries({ upstream, jobid }),
+      ...['job.failed', 'job.lost'].map((type) => ['type', type]),
+    ])
+    const [event] = (await api.get<EventList>(`v1/events?${news.toString()}`)).body.items
+    const seq = event?.data.seq
+    if (seq === undefined) return []
+    const query = new URLSearchParams({ seq: String(seq), limit: '100' })
+    const { body } = await api.get<DeliveryList>(`v1/deliveries?${query.toString()}`)
+    return toldOf(body.items, seq)
   }, [job.lastSeq])
-  const told = deliveries.value === null ? null : toldOf(deliveries.value, job.lastSeq ?? 0)
+  const told = deliveries.value
   const isOwed = told?.some(({ delivery }) => delivery.state === 'pending') ?? true
   useEvery(5000, deliveries.reload, isOwed)
   const ending = endingOf(job)
@@ -78,7 +95,7 @@ function FailedJob({ job }: { readonly job: JobInEvent }) {
         <span class="reason">
           {safe(job.reason ?? (ending === 'lost' ? 'the upstream no longer knows it' : ''))}
         </span>
-        {told !== null && <ToldLine told={told} />}
+        {told === null ? <span class="told">…</span> : <ToldLine told={told} />}
       </span>
       <span class="since">
         {shortMoment(new Date(failedAt(job) ?? 0).toISOString(), live.now())}

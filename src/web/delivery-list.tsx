@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { attemptWords, isTaken } from '../core/attempt-words.ts'
 import { deliveryFaces } from '../core/face.ts'
+import { safeLines } from '../core/safe.ts'
 import type { AttemptAnswer, DeliveryAnswer, DeliveryDetail } from '../http/schemas.ts'
 import { errorWords } from './api.ts'
 import { StateMark } from './face.tsx'
@@ -12,14 +13,19 @@ import { usePage } from './page.ts'
 const fewDeliveries = 10
 
 /** Deliveries, the newest first; each shows its attempts when it is opened. */
-export function DeliveryList({ deliveries }: { readonly deliveries: readonly DeliveryAnswer[] }) {
+interface DeliveryListProps {
+  readonly deliveries: readonly DeliveryAnswer[]
+  readonly onChanged: () => void
+}
+
+export function DeliveryList({ deliveries, onChanged }: DeliveryListProps) {
   const [showsAll, setShowsAll] = useState(false)
   const shown = showsAll ? deliveries : deliveries.slice(0, fewDeliveries)
   return (
     <>
       <ul class="deliveries">
         {shown.map((delivery) => (
-          <Delivery key={delivery.id} delivery={delivery} />
+          <Delivery key={delivery.id} delivery={delivery} onChanged={onChanged} />
         ))}
       </ul>
       {shown.length < deliveries.length && (
@@ -31,7 +37,12 @@ export function DeliveryList({ deliveries }: { readonly deliveries: readonly Del
   )
 }
 
-function Delivery({ delivery }: { readonly delivery: DeliveryAnswer }) {
+interface DeliveryProps {
+  readonly delivery: DeliveryAnswer
+  readonly onChanged: () => void
+}
+
+function Delivery({ delivery, onChanged }: DeliveryProps) {
   const { live } = usePage()
   const [isOpen, setIsOpen] = useState(false)
   const { endpoint, type, seq, state, attemptCount } = delivery
@@ -48,7 +59,7 @@ function Delivery({ delivery }: { readonly delivery: DeliveryAnswer }) {
           </span>
           <span class="seq">#{seq}</span>
         </summary>
-        {isOpen && <Attempts delivery={delivery} />}
+        {isOpen && <Attempts delivery={delivery} onChanged={onChanged} />}
       </details>
     </li>
   )
@@ -65,11 +76,7 @@ function whenWords(
     : `next try ${shortMoment(nextAttemptAt, now)}`
 }
 
-function Attempts({
-  delivery: { id, attemptCount, state },
-}: {
-  readonly delivery: DeliveryAnswer
-}) {
+function Attempts({ delivery: { id, attemptCount, state }, onChanged }: DeliveryProps) {
   const { api, mayWrite, tell } = usePage()
   const detail = useLoaded(
     async () => (await api.get<DeliveryDetail>(`v1/deliveries/${id}`)).body,
@@ -81,6 +88,7 @@ function Attempts({
       await api.post(`v1/deliveries/${id}/retry`)
       tell('It is sent once more')
       detail.reload()
+      onChanged()
     } catch (error) {
       tell(errorWords(error), 'bad')
     }
@@ -110,7 +118,9 @@ function Attempt({ attempt }: { readonly attempt: AttemptAnswer }) {
     <li class={colour}>
       <time title={fullMoment(attempt.at)}>{clockMoment(attempt.at)}</time>{' '}
       <span aria-hidden="true">{emoji}</span> {attemptWords(attempt)}
-      {attempt.answer !== null && attempt.answer.trim() !== '' && <pre>{attempt.answer}</pre>}
+      {attempt.answer !== null && attempt.answer.trim() !== '' && (
+        <pre>{safeLines(attempt.answer)}</pre>
+      )}
     </li>
   )
 }

@@ -62,8 +62,8 @@ export function EndpointCard({ endpoint }: { readonly endpoint: EndpointAnswer }
         <div>
           <dt>Events</dt>
           <dd>
-            <code>{endpoint.events.join(', ')}</code>
-            <span class="sub">{matchWords(endpoint)}</span>
+            <code>{safe(endpoint.events.join(', '))}</code>
+            <span class="sub">{safe(matchWords(endpoint))}</span>
           </dd>
         </div>
         {disablesAt !== null && (
@@ -93,18 +93,25 @@ function matchWords({ match }: EndpointAnswer): string {
 function EndpointActions({ endpoint }: { readonly endpoint: EndpointAnswer }) {
   const { api, live, mayWrite, tell } = usePage()
   const [dialog, setDialog] = useState<'replay' | 'disable' | null>(null)
+  const [error, setError] = useState<string | null>(null)
   const [isBusy, setIsBusy] = useState(false)
   if (!mayWrite) return null
+
+  function show(next: typeof dialog): void {
+    setError(null)
+    setDialog(next)
+  }
   const path = `v1/endpoints/${encodeURIComponent(endpoint.name)}`
 
   async function act(call: () => Promise<void>): Promise<void> {
     setIsBusy(true)
     try {
       await call()
-      setDialog(null)
+      show(null)
       await live.refresh()
-    } catch (error) {
-      tell(errorWords(error), 'bad')
+    } catch (failure) {
+      if (dialog === null) tell(errorWords(failure), 'bad')
+      else setError(errorWords(failure))
     } finally {
       setIsBusy(false)
     }
@@ -143,29 +150,29 @@ function EndpointActions({ endpoint }: { readonly endpoint: EndpointAnswer }) {
         </button>
       ) : (
         <>
-          <button type="button" onClick={() => setDialog('replay')}>
+          <button type="button" onClick={() => show('replay')}>
             Replay …
           </button>
-          <button type="button" class="danger" onClick={() => setDialog('disable')}>
+          <button type="button" class="danger" onClick={() => show('disable')}>
             Disable …
           </button>
         </>
       )}
       {dialog === 'replay' && (
         <ReplayDialog
-          onClose={() => setDialog(null)}
+          onClose={() => show(null)}
           onReplay={(since) => void replay(since)}
-          {...{ isBusy }}
+          {...{ isBusy, error }}
         />
       )}
       {dialog === 'disable' && (
-        <Dialog title={`Disable ${endpoint.name}?`} onClose={() => setDialog(null)}>
+        <Dialog title={`Disable ${endpoint.name}?`} error={error} onClose={() => show(null)}>
           <p>
             Nothing is sent to it until it is enabled again, and the {endpoint.pending} deliveries
-            that are pending are cancelled. A replay can bring them back.
+            that are pending are cancelled. Once it is enabled, a replay can bring them back.
           </p>
           <div class="buttons">
-            <button type="button" onClick={() => setDialog(null)}>
+            <button type="button" onClick={() => show(null)}>
               Keep it
             </button>
             <button type="button" class="danger" disabled={isBusy} onClick={() => void disable()}>
@@ -180,13 +187,14 @@ function EndpointActions({ endpoint }: { readonly endpoint: EndpointAnswer }) {
 
 interface ReplayDialogProps {
   readonly isBusy: boolean
+  readonly error: string | null
   readonly onClose: () => void
   readonly onReplay: (since: string) => void
 }
 
 const dayMs = 86_400_000
 
-function ReplayDialog({ isBusy, onClose, onReplay }: ReplayDialogProps) {
+function ReplayDialog({ isBusy, error, onClose, onReplay }: ReplayDialogProps) {
   const { live } = usePage()
   const [since, setSince] = useState(() => localInput(live.now() - dayMs))
 
@@ -197,7 +205,7 @@ function ReplayDialog({ isBusy, onClose, onReplay }: ReplayDialogProps) {
   }
 
   return (
-    <Dialog title="Send past events again" onClose={onClose}>
+    <Dialog title="Send past events again" {...{ error, onClose }}>
       <form onSubmit={submit}>
         <label>
           Everything since

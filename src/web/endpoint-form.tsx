@@ -48,7 +48,7 @@ export function EndpointForm({ onClose }: { readonly onClose: () => void }) {
 
   if (made !== null) return <SecretDialog endpoint={made} onClose={onClose} />
   return (
-    <Dialog title="Add an endpoint" onClose={onClose}>
+    <Dialog title="Add an endpoint" {...{ error, onClose }}>
       <form onSubmit={(event) => void submit(event)}>
         <label>
           Name
@@ -78,9 +78,6 @@ export function EndpointForm({ onClose }: { readonly onClose: () => void }) {
         </label>
         <p id="events-hint" class="hint">
           Empty for the usual ones: all of them for a webhook, what people want to know for a chat.
-        </p>
-        <p class="error" role="alert">
-          {error}
         </p>
         <div class="buttons">
           <button type="button" onClick={onClose}>

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { EndpointCard } from './endpoint-card.tsx'
 import { EndpointForm } from './endpoint-form.tsx'
+import { useEvery } from './loaded.ts'
 import { usePage } from './page.ts'
 import { useReadable } from './store.ts'
 
@@ -9,6 +10,8 @@ export function EndpointsView() {
   const { live, mayWrite } = usePage()
   const endpoints = useReadable(live.surroundings)?.endpoints
   const [isAdding, setIsAdding] = useState(false)
+  // What is pending changes without an event.
+  useEvery(5000, () => void live.refresh().catch(() => undefined))
   return (
     <>
       <div class="title-line">

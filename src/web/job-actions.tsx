@@ -1,11 +1,16 @@
 import { useRef, useState } from 'preact/hooks'
+import { endingOf } from '../core/ending.ts'
+import { safe } from '../core/safe.ts'
 import type { JobAnswer } from '../http/schemas.ts'
 import { errorWords, jobPath } from './api.ts'
 import type { Answered } from './api.ts'
 import { Dialog } from './dialog.tsx'
 import { usePage } from './page.ts'
 
-type EditedJob = Pick<JobAnswer, 'upstream' | 'jobid' | 'state' | 'title' | 'label' | 'tags'>
+type EditedJob = Pick<
+  JobAnswer,
+  'upstream' | 'jobid' | 'state' | 'outcome' | 'title' | 'label' | 'tags'
+>
 
 interface JobActionsProps {
   readonly job: EditedJob
@@ -16,8 +21,14 @@ interface JobActionsProps {
 export function JobActions({ job, onChanged }: JobActionsProps) {
   const { api, live, mayWrite, tell } = usePage()
   const [dialog, setDialog] = useState<'edit' | 'stop' | null>(null)
+  const [error, setError] = useState<string | null>(null)
   const [isBusy, setIsBusy] = useState(false)
   if (!mayWrite) return null
+
+  function show(next: typeof dialog): void {
+    setError(null)
+    setDialog(next)
+  }
 
   async function act(words: string, call: () => Promise<Answered<JobAnswer | null>>) {
     setIsBusy(true)
@@ -25,16 +36,18 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
       const { body, ...rest } = await call()
       if (body !== null) live.learn({ body, ...rest })
       onChanged()
-      setDialog(null)
+      show(null)
       tell(words)
-    } catch (error) {
-      tell(errorWords(error), 'bad')
+    } catch (failure) {
+      if (dialog === null) tell(errorWords(failure), 'bad')
+      else setError(errorWords(failure))
     } finally {
       setIsBusy(false)
     }
   }
 
   const isWatched = job.state !== 'stopped'
+  const isOver = endingOf(job) !== null
   return (
     <div class="actions">
       {isWatched ? (
@@ -57,30 +70,36 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
           Watch again
         </button>
       )}
-      <button type="button" onClick={() => setDialog('edit')}>
+      <button type="button" onClick={() => show('edit')}>
         Label and tags …
       </button>
       {isWatched && (
-        <button type="button" class="danger" onClick={() => setDialog('stop')}>
-          Stop watching …
+        <button type="button" class="danger" onClick={() => show('stop')}>
+          {isOver ? 'Put away …' : 'Stop watching …'}
         </button>
       )}
       {dialog === 'edit' && (
         <EditDialog
           job={job}
-          onClose={() => setDialog(null)}
+          error={error}
+          onClose={() => show(null)}
           onSave={(change) => void act('Saved', () => api.patch(jobPath(job), change))}
         />
       )}
       {dialog === 'stop' && (
-        <Dialog title="Stop watching?" onClose={() => setDialog(null)}>
+        <Dialog
+          title={isOver ? 'Put away?' : 'Stop watching?'}
+          error={error}
+          onClose={() => show(null)}
+        >
           <p>
-            jobwatch no longer looks at “{job.title}” and tells nobody how it ends. Its history
-            stays, and the job itself goes on.
+            {isOver
+              ? `“${safe(job.title)}” is looked at no more and needs no look from anybody. Its history stays.`
+              : `jobwatch no longer looks at “${safe(job.title)}” and tells nobody how it ends. Its history stays, and the job itself goes on.`}
           </p>
           <div class="buttons">
-            <button type="button" onClick={() => setDialog(null)}>
-              Keep watching
+            <button type="button" onClick={() => show(null)}>
+              {isOver ? 'Keep it' : 'Keep watching'}
             </button>
             <button
               type="button"
@@ -88,7 +107,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
               disabled={isBusy}
               onClick={() => void act('No longer watched', () => api.delete(jobPath(job)))}
             >
-              Stop watching
+              {isOver ? 'Put away' : 'Stop watching'}
             </button>
           </div>
         </Dialog>
@@ -99,11 +118,12 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
 
 interface EditDialogProps {
   readonly job: EditedJob
+  readonly error: string | null
   readonly onClose: () => void
   readonly onSave: (change: { label: string | null; tags: string[] }) => void
 }
 
-function EditDialog({ job, onClose, onSave }: EditDialogProps) {
+function EditDialog({ job, error, onClose, onSave }: EditDialogProps) {
   const form = useRef<HTMLFormElement>(null)
 
   function save(event: SubmitEvent): void {
@@ -122,7 +142,7 @@ function EditDialog({ job, onClose, onSave }: EditDialogProps) {
   }
 
   return (
-    <Dialog title="Label and tags" onClose={onClose}>
+    <Dialog title="Label and tags" {...{ error, onClose }}>
       <form ref={form} onSubmit={save}>
         <label>
           Label, which becomes the title

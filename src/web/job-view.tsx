@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { elapsed } from '../core/duration.ts'
 import { endingOf } from '../core/ending.ts'
-import { safe } from '../core/safe.ts'
+import { runningStage, stateWords } from '../core/progress-words.ts'
+import { jsonText, safe, safeLines } from '../core/safe.ts'
 import type { DeliveryAnswer, EventAnswer, JobAnswer } from '../http/schemas.ts'
 import type { JobKey } from './address.ts'
 import { jobPath } from './api.ts'
@@ -11,7 +13,7 @@ import { JobActions } from './job-actions.tsx'
 import { keyOf } from './job-list.ts'
 import { Elapsed, StageProgress } from './job-row.tsx'
 import { useEvery, useLoaded } from './loaded.ts'
-import { fullMoment, shortMoment } from './moments.ts'
+import { exactMoment, fullMoment } from './moments.ts'
 import { usePage } from './page.ts'
 import { StageChart } from './stage-chart.tsx'
 import { useReadable } from './store.ts'
@@ -21,8 +23,13 @@ import { ToldLine } from './told-line.tsx'
 
 const maxEvents = 200
 
+interface JobViewProps extends JobKey {
+  /** The list that the person has come from. */
+  readonly back: string
+}
+
 /** Everything about one job: on top how it is and why, whom that was told, then how it came to it. */
-export function JobView({ upstream, jobid }: JobKey) {
+export function JobView({ upstream, jobid, back }: JobViewProps) {
   const { api, live } = usePage()
   const key = { upstream, jobid }
   const known = useReadable(live.jobs)?.get(keyOf(key))
@@ -41,6 +48,7 @@ export function JobView({ upstream, jobid }: JobKey) {
     const { body } = await api.get<{ items: DeliveryAnswer[] }>(`v1/deliveries?${query.toString()}`)
     return body.items
   }, [])
+  const ownDeliveries = deliveriesOf(events.value, deliveries.value)
 
   useEffect(
     () =>
@@ -51,20 +59,20 @@ export function JobView({ upstream, jobid }: JobKey) {
     [live],
   )
   // Attempts are no events.
-  const isOwed = deliveries.value?.some(({ state }) => state === 'pending') ?? false
+  const isOwed = ownDeliveries?.some(({ state }) => state === 'pending') ?? false
   useEvery(3000, deliveries.reload, isOwed)
   // Nor is a look that failed or changed nothing.
   useEvery(10_000, detail.reload)
 
   const job = newer(known?.job, detail.value)
-  if (job === null) return <NotThere error={detail.error} jobid={jobid} />
+  if (job === null) return <NotThere error={detail.error} {...{ jobid, back }} />
   const at = known?.at ?? live.now()
   const news = events.value === null ? null : newsOf(events.value)
   const isOver = endingOf(job) !== null
   return (
     <article class="one-job">
       <p class="back">
-        <a href="#/">← Jobs</a>
+        <a href={back}>← Jobs</a>
       </p>
       <header>
         <h1 tabIndex={-1}>{safe(job.title)}</h1>
@@ -77,17 +85,10 @@ export function JobView({ upstream, jobid }: JobKey) {
             <Elapsed job={job} at={at} />
           </span>
         </p>
-        {job.reason !== null && isOver && (
-          <p class={`why ${job.outcome ?? ''}`}>
-            <strong>Why</strong> {safe(job.reason)}
-          </p>
-        )}
-        {news !== null && deliveries.value !== null && (
-          <p class="whom">
-            <strong>Who was told</strong>{' '}
-            <ToldLine told={toldOf(deliveries.value, news.data.seq)} />
-          </p>
-        )}
+        <Gist job={job} />
+        <p class="whom">
+          <strong>Who was told</strong> <Whom {...{ isOver, news, deliveries: ownDeliveries }} />
+        </p>
       </header>
       <JobActions job={job} onChanged={detail.reload} />
       <Facts job={job} detail={detail.value} />
@@ -103,11 +104,57 @@ export function JobView({ upstream, jobid }: JobKey) {
       <Section title="What happened" isEmpty={events.value?.length === 0}>
         {events.value !== null && <Timeline events={events.value} max={maxEvents} />}
       </Section>
-      <Section title="Deliveries" isEmpty={deliveries.value?.length === 0}>
-        {deliveries.value !== null && <DeliveryList deliveries={deliveries.value} />}
+      <Section title="Deliveries" isEmpty={ownDeliveries?.length === 0}>
+        {ownDeliveries !== null && (
+          <DeliveryList deliveries={ownDeliveries} onChanged={deliveries.reload} />
+        )}
       </Section>
     </article>
   )
+}
+
+/** What there is to say first; its line is there from the beginning, like the next one. */
+function Gist({ job }: { readonly job: JobView }) {
+  const isOver = endingOf(job) !== null
+  const isWhy = isOver && job.reason !== null
+  const words = isOver ? (job.reason ?? overWords(job)) : (runningStage(job) ?? stateWords(job))
+  return (
+    <p class={`why ${isOver ? (job.outcome ?? '') : ''}`}>
+      <strong>{isWhy ? 'Why' : isOver ? 'End' : 'Now'}</strong> {safe(words)}
+    </p>
+  )
+}
+
+function overWords(job: JobView): string {
+  const { durationMs, typicalDurationMs } = job
+  const took = durationMs === null ? '' : ` after ${elapsed(durationMs)}`
+  const usual = typicalDurationMs === null ? '' : `, usually ${elapsed(typicalDurationMs)}`
+  return stateWords(job) + took + usual
+}
+
+interface WhomProps {
+  readonly isOver: boolean
+  readonly news: EventAnswer | null
+  readonly deliveries: readonly DeliveryAnswer[] | null
+}
+
+/** Its line is there from the beginning, so that nothing below it jumps when there is news. */
+function Whom({ isOver, news, deliveries }: WhomProps) {
+  if (deliveries === null) return <span class="told">…</span>
+  if (news !== null) return <ToldLine told={toldOf(deliveries, news.data.seq)} />
+  return <span class="told">{isOver ? 'Nobody: jobwatch did not see it end' : 'Nobody yet'}</span>
+}
+
+/** The deliveries of these events: a job of another upstream may have the same id. */
+function deliveriesOf(
+  events: readonly EventAnswer[] | null,
+  deliveries: readonly DeliveryAnswer[] | null,
+) {
+  if (events === null || deliveries === null) return null
+  const seqs = new Set(events.map(({ data: { seq } }) => seq))
+  // Events before those that were read cannot be told apart.
+  const first = events.length < maxEvents ? 0 : (events[0]?.data.seq ?? 0)
+  return deliveries.filter(({ seq }) => seqs.has(seq) || seq < first)
 }
 
 /** The feed and the answers cross on their way: whichever has seen more. */
@@ -116,11 +163,17 @@ function newer<T extends { lastSeq: number | null }>(known: T | undefined, answe
   return (answer.lastSeq ?? 0) >= (known.lastSeq ?? 0) ? answer : known
 }
 
-function NotThere({ error, jobid }: { readonly error: string | null; readonly jobid: string }) {
+interface NotThereProps {
+  readonly error: string | null
+  readonly jobid: string
+  readonly back: string
+}
+
+function NotThere({ error, jobid, back }: NotThereProps) {
   return (
     <>
       <p class="back">
-        <a href="#/">← Jobs</a>
+        <a href={back}>← Jobs</a>
       </p>
       <h1 tabIndex={-1}>{safe(jobid)}</h1>
       <p role="status">{error ?? 'Loading …'}</p>
@@ -151,7 +204,7 @@ function Facts({ job, detail }: { readonly job: JobView; readonly detail: JobAns
   )?.root
   const now = live.now()
   const moment = (time: string | null) =>
-    time === null ? null : <time title={fullMoment(time)}>{shortMoment(time, now)}</time>
+    time === null ? null : <time title={fullMoment(time)}>{exactMoment(time, now)}</time>
   const facts: [string, ComponentChildren][] = [
     ['Upstream', job.upstream],
     ['Job id', <code>{job.jobid}</code>],
@@ -159,7 +212,7 @@ function Facts({ job, detail }: { readonly job: JobView; readonly detail: JobAns
     ['Resource', job.resource === null ? null : safe(job.resource)],
     ['Who', job.username === null ? null : safe(job.username)],
     ['Started', moment(job.startedAt)],
-    ['Ended', moment(job.endedAt)],
+    ['Ended', endingOf(job) === null ? 'not yet' : moment(job.endedAt)],
     ['Expected', moment(job.eta)],
     ['Deadline', moment(job.deadline)],
     ['Stalled after', job.stallAfter],
@@ -213,7 +266,7 @@ function Messages({ job }: { readonly job: Pick<JobAnswer, 'messages' | 'message
           <li>
             {at !== null && <time>{fullMoment(at)}</time>}
             {level !== null && <span class="level">{safe(level)}</span>}
-            <span class="text">{text}</span>
+            <span class="text">{safeLines(text)}</span>
           </li>
         ))}
       </ol>
@@ -230,5 +283,5 @@ function Result({ job }: { readonly job: JobView }) {
       </p>
     )
   }
-  return <pre class="result">{JSON.stringify(job.result, null, 2)}</pre>
+  return <pre class="result">{jsonText(job.result).trimEnd()}</pre>
 }

@@ -1,5 +1,6 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Filters } from './address.ts'
+import { errorWords, Refusal } from './api.ts'
 import { Attention } from './attention.tsx'
 import { FilterBar } from './filter-bar.tsx'
 import { JobRow } from './job-row.tsx'
@@ -11,15 +12,31 @@ import { useReadable } from './store.ts'
 /** Rows that are drawn at once; further ones as they come into sight. */
 const stepRows = 100
 const pageRows = 200
+const retryMs = 3000
+
+/** Where the list was when it was left, for the way back to it. */
+interface Left {
+  readonly query: string
+  readonly room: number
+  readonly scrollY: number
+}
+let left: Left | null = null
 
 /** All jobs, those that run first: what runs, how far it is, what went wrong. */
 export function JobsView({ filters }: { readonly filters: Filters }) {
   const { live, mayWrite } = usePage()
-  const known = useReadable(live.jobs)
-  const { hasMore, isLoading, loadMore } = useFurtherJobs(filters, known !== null)
-  const [room, setRoom] = useState(stepRows)
+  const isWhole = useReadable(live.isWhole)
+  const heardOf = useReadable(live.jobs)
+  const known = isWhole ? heardOf : null
+  const { hasMore, isLoading, error, loadMore } = useFurtherJobs(filters, known !== null)
   const query = JSON.stringify(filters)
-  useEffect(() => setRoom(stepRows), [query])
+  const [room, setRoom] = useState(left?.query === query ? left.room : stepRows)
+  const isFirst = useRef(true)
+  useEffect(() => {
+    if (!isFirst.current) setRoom(stepRows)
+    isFirst.current = false
+  }, [query])
+  useWayBack(query, room)
 
   const jobs = useMemo(() => (known === null ? null : listed(known, filters)), [known, query])
   const surroundings = useReadable(live.surroundings)
@@ -37,8 +54,8 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
         <p class="hint">{known === null ? '' : summaryWords(countRunning(known))}</p>
       </div>
       {known !== null && <Attention known={known} />}
-      {mayWrite && <RegisterForm />}
-      <FilterBar filters={filters} />
+      {known !== null && mayWrite && <RegisterForm />}
+      {known !== null && <FilterBar filters={filters} />}
       {jobs !== null && jobs.length > 0 && (
         <>
           <div class="job-head" aria-hidden="true">
@@ -62,11 +79,25 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
         </>
       )}
       <ListEnd
-        {...{ jobs: jobs?.length ?? null, room, hasMore, isLoading, filters }}
+        {...{ jobs: jobs?.length ?? null, room, hasMore, isLoading, error, filters }}
         onSeen={more}
       />
     </>
   )
+}
+
+/** Keeps in mind where the list is left, and goes there again when somebody comes back. */
+function useWayBack(query: string, room: number): void {
+  const now = useRef({ query, room })
+  now.current = { query, room }
+  useLayoutEffect(() => {
+    window.scrollTo(0, left?.query === query ? left.scrollY : 0)
+    const remember = () => {
+      left = { ...now.current, scrollY: window.scrollY }
+    }
+    window.addEventListener('scroll', remember, { passive: true })
+    return () => window.removeEventListener('scroll', remember)
+  }, [])
 }
 
 function summaryWords(running: number): string {
@@ -78,8 +109,10 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
   const { live } = usePage()
   const [next, setNext] = useState<string | null | undefined>(undefined)
   const [isLoading, setIsLoading] = useState(false)
+  const [error, setError] = useState<unknown>(null)
   const query = JSON.stringify(filters)
   const round = useRef(0)
+  const timer = useRef<number | undefined>(undefined)
 
   function load(cursor: string | null): void {
     const own = ++round.current
@@ -87,10 +120,13 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
     live
       .loadJobs(filters, cursor, pageRows)
       .then((after) => {
-        if (own === round.current) setNext(after)
+        if (own !== round.current) return
+        setNext(after)
+        setError(null)
       })
-      // The connection tells that nobody answers; scrolling tries again.
-      .catch(() => undefined)
+      .catch((failure: unknown) => {
+        if (own === round.current) setError(failure)
+      })
       .finally(() => {
         if (own === round.current) setIsLoading(false)
       })
@@ -98,17 +134,28 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
 
   useEffect(() => {
     setNext(undefined)
+    setError(null)
     if (!isStarted) return
     // Whoever types has not finished.
-    const timer = setTimeout(() => load(null), 150)
-    return () => clearTimeout(timer)
+    timer.current = window.setTimeout(() => load(null), 150)
+    return () => {
+      round.current++
+      clearTimeout(timer.current)
+    }
   }, [query, isStarted])
+  useEffect(() => {
+    // What is refused for good is told; a proxy's 502 is none of that.
+    if (error === null || (error instanceof Refusal && error.status < 500)) return
+    const again = setTimeout(() => load(next ?? null), retryMs)
+    return () => clearTimeout(again)
+  }, [error])
 
   return {
     hasMore: next !== null,
     isLoading: isLoading || next === undefined,
+    error: error === null ? null : errorWords(error),
     loadMore: () => {
-      if (!isLoading && next !== null && next !== undefined) load(next)
+      if (!isLoading && error === null && next !== null && next !== undefined) load(next)
     },
   }
 }
@@ -118,12 +165,13 @@ interface ListEndProps {
   readonly room: number
   readonly hasMore: boolean
   readonly isLoading: boolean
+  readonly error: string | null
   readonly filters: Filters
   readonly onSeen: () => void
 }
 
 /** What stands below the rows; that it comes into sight asks for more. */
-function ListEnd({ jobs, room, hasMore, isLoading, filters, onSeen }: ListEndProps) {
+function ListEnd({ jobs, room, hasMore, isLoading, error, filters, onSeen }: ListEndProps) {
   const mark = useRef<HTMLParagraphElement>(null)
   const seen = useRef(onSeen)
   seen.current = onSeen
@@ -142,7 +190,7 @@ function ListEnd({ jobs, room, hasMore, isLoading, filters, onSeen }: ListEndPro
 
   return (
     <p ref={mark} class="list-end" role="status">
-      {endWords({ jobs, isLoading, filters, canGrow })}
+      {error ?? endWords({ jobs, isLoading, filters, canGrow })}
     </p>
   )
 }

@@ -23,6 +23,10 @@ export interface Live {
   /** Null until the first answer. */
   readonly jobs: Readable<KnownJobs | null>
   readonly surroundings: Readable<Surroundings | null>
+  /** Whether what failed lately has been asked for, too: what is drawn before that would jump. */
+  readonly isWhole: Readable<boolean>
+  /** Another number than before: what was read so far may no longer hold, none of it. */
+  readonly generation: Readable<number>
   /** Epoch ms by the clock of the daemon. */
   now(): number
   /** The same, going on every second while somebody looks. */
@@ -48,6 +52,7 @@ const retryMs = 3000
 export function createLive(api: Api): Live {
   const jobs = writable<KnownJobs | null>(null)
   const surroundings = writable<Surroundings | null>(null)
+  const isWhole = writable(false)
   const listeners = new Set<(events: readonly EventAnswer[]) => void>()
   const clock = writable(Date.now())
   let aheadMs = 0
@@ -55,7 +60,8 @@ export function createLive(api: Api): Live {
   let refreshTimer: number | undefined
   let clockTimer: number | undefined
   let retryTimer: number | undefined
-  const stream = createStream({ api, onEvents: take, onGap: () => void begin() })
+  const generation = writable(1)
+  const stream = createStream({ api, onEvents: take, onGap: forget })
 
   function now(): number {
     return Date.now() + aheadMs
@@ -65,8 +71,15 @@ export function createLive(api: Api): Live {
     const known = jobs.get()
     if (known === null) return
     jobs.set(withEvents(known, events))
-    if (events.some(({ data }) => data.job === undefined)) void refresh()
+    if (events.some(({ data }) => data.job === undefined)) void refresh().catch(() => undefined)
     for (const listener of [...listeners]) listener(events)
+  }
+
+  /** Jobs may have gone on unheard, and the daemon may know others by now. */
+  function forget(): void {
+    jobs.set(null)
+    generation.set(generation.get() + 1)
+    void begin()
   }
 
   /** The snapshot, and from its cursor on the feed: nothing is missed, and nothing comes twice. */
@@ -81,10 +94,22 @@ export function createLive(api: Api): Live {
       setClock(first.date)
       jobs.set(withAnswers(new Map(), first.body.items, now()))
       stream.start(first.cursor ?? '-0')
-      await Promise.all([refresh(), loadNews(), loadRest(first.body.next)])
+      void fillIn(own, first.body.next)
     } catch {
       // Signed out, or nobody there: the connection tells, and the next try is not far.
       if (own === round) retryTimer = window.setTimeout(() => void begin(), retryMs)
+    }
+  }
+
+  /** What the snapshot had no room for; the feed goes on however often this takes. */
+  async function fillIn(own: number, next: string | null): Promise<void> {
+    try {
+      const first = Promise.all([refresh(), loadNews()]).finally(() => {
+        if (own === round) isWhole.set(true)
+      })
+      await Promise.all([first, loadRest(next)])
+    } catch {
+      if (own === round) retryTimer = window.setTimeout(() => void fillIn(own, next), retryMs)
     }
   }
 
@@ -147,6 +172,8 @@ export function createLive(api: Api): Live {
     connection: stream.connection,
     jobs,
     surroundings,
+    isWhole,
+    generation,
     now,
     clock,
     onEvents(listener) {
@@ -174,6 +201,7 @@ export function createLive(api: Api): Live {
       stream.stop()
       jobs.set(null)
       surroundings.set(null)
+      isWhole.set(false)
     },
   }
 }

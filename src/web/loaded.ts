@@ -1,6 +1,6 @@
 import type { Inputs } from 'preact/hooks'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { errorWords } from './api.ts'
+import { Refusal, errorWords } from './api.ts'
 
 /** What a view reads from the daemon for itself. */
 export interface Loaded<T> {
@@ -13,8 +13,12 @@ export interface Loaded<T> {
 }
 
 const soonMs = 250
+const retryMs = 3000
 
-/** Reads when the view appears and when an input changes; an answer that came too late is dropped. */
+/**
+ * Reads when the view appears and when an input changes; an answer that came too late is dropped,
+ * and what got none is read again.
+ */
 export function useLoaded<T>(read: () => Promise<T>, inputs: Inputs): Loaded<T> {
   const [value, setValue] = useState<T | null>(null)
   const [error, setError] = useState<string | null>(null)
@@ -32,7 +36,12 @@ export function useLoaded<T>(read: () => Promise<T>, inputs: Inputs): Loaded<T> 
         setError(null)
       },
       (failure: unknown) => {
-        if (own === round.current) setError(errorWords(failure))
+        if (own !== round.current) return
+        setError(errorWords(failure))
+        // What the daemon itself refuses it would refuse again.
+        if (failure instanceof Refusal && failure.status < 500) return
+        clearTimeout(timer.current)
+        timer.current = window.setTimeout(load, retryMs)
       },
     )
   }, [])

@@ -6,27 +6,26 @@ const dayMs = 86_400_000
 export function shortMoment(time: string | null, now: number): string {
   if (time === null) return '–'
   const at = new Date(time)
-  return (
-    dayWords(at, now) + at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
-  )
+  const clock = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
+  return `${dayMoment(time, now)} ${clock}`.trimStart()
 }
 
 /** The same to the second. */
 export function exactMoment(time: string, now: number): string {
-  return dayWords(new Date(time), now) + clockMoment(time)
+  return `${dayMoment(time, now)} ${clockMoment(time)}`.trimStart()
 }
 
-/** The day, where it is not today. */
-function dayWords(at: Date, now: number): string {
+/** The day, where it is not today. `now` is epoch ms. */
+export function dayMoment(time: string, now: number): string {
+  const at = new Date(time)
   if (isSameDay(at, new Date(now))) return ''
-  if (isSameDay(at, new Date(now - dayMs))) return 'yesterday '
+  if (isSameDay(at, new Date(now - dayMs))) return 'yesterday'
   const isNear = Math.abs(now - at.getTime()) < 300 * dayMs
-  const date = at.toLocaleDateString(undefined, {
+  return at.toLocaleDateString(undefined, {
     day: 'numeric',
     month: 'short',
     ...(!isNear && { year: 'numeric' }),
   })
-  return `${date} `
 }
 
 /** Day and time to the second. */

@@ -34,7 +34,8 @@ export interface Stream {
 /** What one tab tells the others of the same browser. */
 export type Shared =
   | { readonly kind: 'event'; readonly event: EventAnswer }
-  | { readonly kind: 'connection'; readonly connection: Connection }
+  /** How it stands, and how far in the log the one who leads has come. */
+  | { readonly kind: 'connection'; readonly connection: Connection; readonly seq: number }
   | { readonly kind: 'gap' }
 
 /** The daemon says something every 15 s: after more than twice that nobody is there. */
@@ -72,15 +73,24 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
   function wake(): void {
     if (position === null) return
     leave()
-    if (document.hidden) pollHidden()
-    else enter()
+    if (document.hidden) {
+      pollHidden()
+      return
+    }
+    // It has been away: what it shows may be old.
+    if (connection.get().kind !== 'reconnecting') connection.set({ kind: 'connecting' })
+    enter()
   }
 
   function enter(): void {
     heardAt = Date.now()
     share = shareStream<Shared>({
       onLead: connect,
-      onFollow: () => void catchUp(),
+      onFollow() {
+        // It may have led until another took its place.
+        closeSource()
+        void catchUp()
+      },
       onMessage: hear,
     })
     watchdog = window.setInterval(watch, silenceMs / 4)
@@ -150,8 +160,10 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
     retryMs = Math.min(retryMs * 2, lastRetryMs)
     // An EventSource does not say why it ended: a token may no longer be good.
     await api.get('v1/events?last=1').catch(() => undefined)
+    // Meanwhile it may have been hidden, or have begun anew.
+    if (source !== null || share?.isLeader() !== true) return
     clearTimeout(timer)
-    if (share?.isLeader() === true) timer = window.setTimeout(connect, pauseMs)
+    timer = window.setTimeout(connect, pauseMs)
   }
 
   function lostNow(): Connection {
@@ -168,6 +180,7 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
         return
       case 'connection':
         connection.set(message.connection)
+        if (position !== null && message.seq > position.seq) void catchUp()
         return
       case 'gap':
         onGap()
@@ -177,7 +190,7 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
   /** Nothing has come for long, not even that nothing has: whoever should tell is no longer there. */
   function watch(): void {
     if (Date.now() - heardAt < silenceMs) {
-      share?.tell({ kind: 'connection', connection: connection.get() })
+      tellConnection()
       return
     }
     setConnection(lostNow())
@@ -187,7 +200,12 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
 
   function setConnection(next: Connection): void {
     connection.set(next)
-    if (share?.isLeader() === true) share.tell({ kind: 'connection', connection: next })
+    tellConnection()
+  }
+
+  function tellConnection(): void {
+    if (position === null) return
+    share?.tell({ kind: 'connection', connection: connection.get(), seq: position.seq })
   }
 
   /** The log has no holes: a seq that is not the next one means that something was not heard. */
@@ -247,8 +265,9 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
           if (!(error instanceof Refusal)) setConnection(lostNow())
           return null
         })
-      // It was started anew meanwhile.
-      if (list === null || from !== position) return
+      const now = position
+      // It was stopped meanwhile, or started on another log.
+      if (list === null || now?.epoch !== from.epoch) return
       if (list.gap) {
         onGap()
         return
@@ -257,11 +276,13 @@ export function createStream({ api, onEvents, onGap }: StreamOptions): Stream {
         if (connection.get().kind !== 'live') setConnection({ kind: 'live' })
         return
       }
-      accept(list.items)
+      // Some of it may have been told meanwhile.
+      accept(list.items.filter(({ data }) => data.seq > now.seq))
     }
   }
 
   function pollHidden(): void {
+    clearTimeout(timer)
     timer = window.setTimeout(() => void catchUp().finally(pollHiddenOn), hiddenPauseMs)
   }
 

@@ -44,12 +44,16 @@ function toldWords(
       return `told ${shortMoment(deliveredAt, now)}`
     case 'pending':
       if (attemptCount === 0) return 'being told'
-      return `not told yet: ${attemptCount} failed, next try ${shortMoment(nextAttemptAt, now)}`
+      return `not told yet: ${attemptsWords(attemptCount)} failed, next try ${shortMoment(nextAttemptAt, now)}`
     case 'failed':
-      return `not told: ${attemptCount} attempts failed`
+      return `not told: ${attemptsWords(attemptCount)} failed`
     case 'superseded':
       return 'left out: a later event says more'
     case 'cancelled':
       return 'not told: the endpoint was disabled or removed'
   }
+}
+
+function attemptsWords(count: number): string {
+  return count === 1 ? '1 attempt' : `${count} attempts`
 }

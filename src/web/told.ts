@@ -25,11 +25,18 @@ export function toldOf(deliveries: readonly DeliveryAnswer[], seq: number): Told
   const byEndpoint = new Map<string, DeliveryAnswer>()
   for (const delivery of deliveries.filter((one) => one.seq === seq)) {
     const before = byEndpoint.get(delivery.endpoint)
-    // A replay makes a second one; whichever arrived has told it.
-    if (before?.state === 'delivered' || (before && before.id > delivery.id)) continue
-    byEndpoint.set(delivery.endpoint, delivery)
+    if (before === undefined || tellsMore(delivery, before)) {
+      byEndpoint.set(delivery.endpoint, delivery)
+    }
   }
   return [...byEndpoint.entries()]
     .map(([endpoint, delivery]) => ({ endpoint, delivery }))
     .sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1))
+}
+
+/** A replay makes a second delivery of an event: whichever arrived has told it, else the last may. */
+function tellsMore(one: DeliveryAnswer, other: DeliveryAnswer): boolean {
+  const hasArrived = one.state === 'delivered'
+  if (hasArrived !== (other.state === 'delivered')) return hasArrived
+  return one.id > other.id
 }
