@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Clock } from './clock.ts'
 import { endpointStates } from './core/endpoint-state.ts'
 import { upstreamStates } from './core/upstream-state.ts'
@@ -88,6 +89,7 @@ export function connectGauges(
     }),
   )
   metrics.dbSize.readWith(async () => only(await sizeOf(database)))
+  metrics.diskFree.readWith(async () => only(await freeBeside(database)))
   metrics.walSize.readWith(async () => only(await sizeOf(`${database}-wal`)))
 }
 
@@ -97,6 +99,16 @@ function only(value: number | null): Readings<never> {
 
 function seconds(ms: number | null): number | null {
   return ms === null ? null : ms / 1000
+}
+
+/** Bytes that this process may still write there; null where that cannot be told. */
+async function freeBeside(file: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(dirname(file))
+    return bavail * bsize
+  } catch {
+    return null
+  }
 }
 
 /** Null when there is no such file. */

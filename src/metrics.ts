@@ -107,6 +107,7 @@ export function createMetrics({ version }: { version: string }) {
 
     // Retention and files
     pruned: counter('jobwatch_pruned_total', 'Events, deliveries and jobs that were kept for long enough', ['what']),
+    diskFree: gauge('jobwatch_disk_free_bytes', 'Room that is left beside the database file'),
     dbSize: gauge('jobwatch_db_size_bytes', 'The database file'),
     walSize: gauge('jobwatch_wal_size_bytes', 'Its write-ahead log'),
 

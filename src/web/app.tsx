@@ -27,9 +27,10 @@ interface AppProps {
 /** The whole page: a sign-in where one is needed, else the views. */
 export function App({ api, session, live }: AppProps) {
   const who = useReadable(session.who)
+  const refusal = useReadable(session.refusal)
   useEffect(() => void session.check(), [session])
   // Nothing is shown that may turn out wrong.
-  if (who === null) return <p class="starting">Looking for jobwatch …</p>
+  if (who === null) return <p class="starting">{refusal ?? 'Looking for jobwatch …'}</p>
   if (!isSignedIn(who)) return <SignIn session={session} />
   return <SignedIn {...{ api, session, live, who }} />
 }

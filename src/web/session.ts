@@ -7,6 +7,8 @@ import type { Readable } from './store.ts'
 /** Who looks at the page, as far as the daemon knows; null while it has not said. */
 export interface Session {
   readonly who: Readable<SessionAnswer | null>
+  /** Why the daemon does not even say that. */
+  readonly refusal: Readable<string | null>
   signIn(token: string): Promise<void>
   signOut(): Promise<void>
   /** The daemon has refused a call: asks it who this is. */
@@ -19,6 +21,7 @@ const retryMs = 3000
 
 export function createSession(api: Api): Session {
   const who = writable<SessionAnswer | null>(null)
+  const refusal = writable<string | null>(null)
   const channel = new BroadcastChannel(channelName)
   channel.onmessage = () => void check()
 
@@ -27,8 +30,9 @@ export function createSession(api: Api): Session {
       const { body } = await api.get<SessionAnswer>('v1/session')
       const before = who.get()
       if (JSON.stringify(before) !== JSON.stringify(body)) who.set(body)
+      refusal.set(null)
     } catch (error) {
-      if (error instanceof Refusal && error.status === 403) throw error
+      refusal.set(error instanceof Refusal ? error.message : null)
       if (who.get() === null) setTimeout(() => void check(), retryMs)
     }
   }
@@ -41,6 +45,7 @@ export function createSession(api: Api): Session {
 
   return {
     who,
+    refusal,
     check,
     signIn: (token) => change(() => api.post('v1/session', { token })),
     signOut: () => change(() => api.delete('v1/session')),

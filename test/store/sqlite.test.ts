@@ -1,8 +1,9 @@
 import Database from 'better-sqlite3'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { EventFilter } from '../../src/core/plan.ts'
+import { Secret } from '../../src/core/secret.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import { noon } from '../helpers/builders.ts'
@@ -12,6 +13,7 @@ import {
   anAnswer,
   anEndpoint,
   minute,
+  overtakeMs,
   seqs,
   temporaryFolder,
   textOf,
@@ -249,4 +251,20 @@ describe('the SQLite database', () => {
     db.exec('ROLLBACK')
     await ground.store.checkWritable()
   })
+})
+
+test('the secret of an endpoint that was removed is in no file any more', async () => {
+  const place = temporaryFolder()
+  const file = join(place, 'jobwatch.db')
+  const store = openSqliteStore({ file, overtakeMs, now: () => noon })
+  const canary = 'whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5'
+  const spec = anEndpoint('hook', {}, { secret: new Secret(canary) })
+  const added = await store.addEndpoint(spec, noon)
+  if (added === null) throw new Error('there was none of this name')
+  const holdsIt = () =>
+    readdirSync(place).some((name) => readFileSync(join(place, name)).includes(canary))
+  expect(holdsIt()).toBe(true)
+  await store.removeEndpoint(added.id, noon)
+  await store.close()
+  expect(holdsIt()).toBe(false)
 })

@@ -25,6 +25,8 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     db.pragma('journal_size_limit = 67108864')
+    // The secret of an endpoint that was removed must not be left in the file.
+    db.pragma('secure_delete = ON')
     assertSafe(db)
     assertWhole(db, file)
     return db
