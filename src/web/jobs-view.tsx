@@ -10,8 +10,8 @@ import { RegisterForm } from './register-form.tsx'
 import { useReadable } from './store.ts'
 
 /** Rows that are drawn at once; further ones as they come into sight. */
-const stepRows = 100
-const pageRows = 200
+const stepRows = 200
+const pageRows = 500
 const retryMs = 3000
 
 /** Where the list was when it was left, for the way back to it. */
