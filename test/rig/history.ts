@@ -61,7 +61,11 @@ export class History {
     this.#versions = new Map(this.all('version').map((one) => [versionKey(one), one]))
     const stops = this.all('call').filter(({ verb }) => verb === 'stop')
     this.#stops = grouped(stops, ({ about }) => about)
-    const faults = this.all('ask').filter(({ version }) => version === null)
+    const faults = [
+      ...this.all('ask').filter(({ version }) => version === null),
+      // Nobody is asked in it, so there is no other sign of its end.
+      ...this.all('outage'),
+    ]
     this.#faultTimes = new Map(
       [...grouped(faults, ({ upstream }) => upstream)].map(([upstream, of]) => [
         upstream,

@@ -70,6 +70,14 @@ export interface Hurt {
   readonly connection: string
 }
 
+/** A time in which an upstream could not be reached at all. */
+export interface Outage {
+  readonly kind: 'outage'
+  readonly at: number
+  readonly to: number
+  readonly upstream: string
+}
+
 export interface DaemonRecord {
   readonly kind: 'daemon'
   readonly at: number
@@ -209,6 +217,7 @@ export type TraceRecord =
   | Ask
   | TokenAsk
   | Hurt
+  | Outage
   | DaemonRecord
   | EndpointRecord
   | Receipt

@@ -121,8 +121,12 @@ function checkRetries(history: History, tally: Tally, attempts: readonly Receipt
     const isUnrecorded =
       history.isInterrupted(one.at, to) || (isTaken(one) && !isRead(history, one))
     const gapMs = next.at - one.at
-    // Attempts that did not arrive are not seen, so it may have come further on the schedule.
-    const step = retryMs[Math.min(index, retryMs.length - 1)] ?? 0
+    // Of those that a kill came upon nothing may be known; those that did not arrive are not seen,
+    // so it may have come further on the schedule.
+    const known = attempts
+      .slice(0, index + 1)
+      .filter(({ at, answeredAt }) => !history.isInterrupted(at, answeredAt ?? at)).length
+    const step = retryMs[Math.min(Math.max(known, 1), retryMs.length) - 1] ?? 0
     const floor = Math.max(step * (1 - jitter), one.retryAfterMs ?? 0) - 5
     if (isUnrecorded) book.uncertain()
     else if (isTaken(one)) book.duplicated(`${one.id} is sent again though taken`, one, next)
