@@ -23,8 +23,10 @@ export type Of<Kind extends TraceRecord['kind']> = Extract<TraceRecord, { readon
 
 /** After so long a daemon that lives has taken in and recorded what it got. */
 const settleMs = 2000
-/** So long after a fault its upstream may still be left alone, or a job of it. */
-const ailingMs = 15_000
+/** So long the network may hold back what a daemon sent before its end, at most. */
+const delayMs = 500
+/** So long after that an upstream may still be left alone. */
+const ailingMs = 6000
 
 /** The trace, put in order for those who look something up in it. */
 export class History {
@@ -61,11 +63,8 @@ export class History {
     this.#versions = new Map(this.all('version').map((one) => [versionKey(one), one]))
     const stops = this.all('call').filter(({ verb }) => verb === 'stop')
     this.#stops = grouped(stops, ({ about }) => about)
-    const faults = [
-      ...this.all('ask').filter(({ version }) => version === null),
-      // Nobody is asked in it, so there is no other sign of its end.
-      ...this.all('outage'),
-    ]
+    const silences = this.all('ask').filter(({ retryAfterMs }) => retryAfterMs !== null)
+    const faults = [...silences, ...this.all('outage')]
     this.#faultTimes = new Map(
       [...grouped(faults, ({ upstream }) => upstream)].map(([upstream, of]) => [
         upstream,
@@ -92,7 +91,7 @@ export class History {
     return this.#stops.get(jobid) ?? []
   }
 
-  /** Whether an upstream has given an answer that is none, then or so shortly before that it counts. */
+  /** Whether an upstream was away or wanted silence, then or so shortly before that it counts. */
   isAiling(upstream: string, from: number, to: number): boolean {
     const next = firstAfter(this.#faultTimes.get(upstream) ?? [], from - ailingMs)
     return next !== undefined && next <= to
@@ -114,7 +113,7 @@ export class History {
 
   /** Whether a daemon ended in between, or too soon after it to have recorded what it got. */
   isInterrupted(from: number, to: number): boolean {
-    return this.lives.some(({ endedAt }) => endedAt >= from - 50 && endedAt <= to + settleMs)
+    return this.lives.some(({ endedAt }) => endedAt >= from - delayMs && endedAt <= to + settleMs)
   }
 
   /** Whether the daemon has surely got this answer. */

@@ -44,11 +44,12 @@ export class Reader {
 
   async #readOn(): Promise<void> {
     const { signal } = this.#stopping
-    for (let number = 1; !signal.aborted; number += 1) {
+    const isStopping = (): boolean => signal.aborted
+    for (let number = 1; !isStopping(); number += 1) {
       try {
         await this.#readSegment(number, signal)
       } catch (error) {
-        if (!isCut(error) && !isHalf(error) && !signal.aborted) throw error
+        if (!isCut(error) && !isHalf(error) && !isStopping()) throw error
       }
       await pause(this.#options.random.between(20, 200))
     }

@@ -2,7 +2,7 @@
 //   npm run rig -- [--seconds 60] [--seed 7] [--jobs 300]
 // Ends with 1 when a promise was broken; the traces are then kept where it says.
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, URL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runnerImport } from 'vite'
 

@@ -99,8 +99,7 @@ function writeVersions(random: Random, fromMs: number, loadMs: number): Scripted
     stages = { ...stages, [going]: nextState[stages[going] ?? ''] ?? 'completed' }
     if (random.chance(0.05)) stages = { ...stages, [`extra-${versions.length}`]: 'pending' }
     if (random.chance(0.03) && Object.keys(stages).length > 1) {
-      const { [going]: _, ...others } = stages
-      stages = others
+      stages = Object.fromEntries(Object.entries(stages).filter(([name]) => name !== going))
     }
     versions.push({ atMs, status: 'EXECUTING', stages })
     if (random.chance(0.02)) {
@@ -138,7 +137,7 @@ function writeBlows(random: Random, loadMs: number): ScriptedBlow[] {
       how,
       forMs: how === 'pause' ? random.between(300, 2500) : random.between(0, 600),
     })
-    atMs += random.between(2500, 7000)
+    atMs += random.between(1800, 5000)
   }
   return blows
 }

@@ -25,14 +25,21 @@ function sourcesOf(bySource: ReadonlyMap<string, unknown>): string[] {
   return [...bySource.keys()].map((source) => source.replace('/jobs/', '/'))
 }
 
+const statusSubject = 'status'
+
 /** Each change begins where the one before it ended, and changes something. */
 function checkChain(tally: Tally, entries: readonly LogEntry[]): void {
   const book = tally.for('4 exactly once')
   const last = new Map<string, LogEntry>()
   for (const entry of entries) {
     const { change } = entry.event.data
+    const isOver = ended.has(String(last.get(statusSubject)?.event.data.change['to']))
+    if (entry.event.type === 'job.watched' && isOver) last.clear()
     if (change.kind !== 'stage' && change.kind !== 'status') continue
-    const subject = JSON.stringify([change.kind, change['stage'], change['occurrence']])
+    const subject =
+      change.kind === 'status'
+        ? statusSubject
+        : JSON.stringify([change['stage'], change['occurrence']])
     const before = last.get(subject)
     last.set(subject, entry)
     const known = before === undefined ? null : before.event.data.change['to']
@@ -55,17 +62,22 @@ function checkChain(tally: Tally, entries: readonly LogEntry[]): void {
 /** The events of one look: those in a row that carry the same version of the job. */
 interface Look {
   readonly version: number
+  /** The first one after the watching began. */
+  readonly isFirst: boolean
   readonly entries: LogEntry[]
 }
 
 function looksIn(entries: readonly LogEntry[]): Look[] {
   const looks: Look[] = []
+  let isFirst = true
   for (const entry of entries) {
+    if (entry.event.type === 'job.watched') isFirst = true
     if (!shownKinds.has(entry.event.data.change.kind)) continue
     const version = versionIn(entry)
     const current = looks.at(-1)
-    if (current?.version === version) current.entries.push(entry)
-    else looks.push({ version, entries: [entry] })
+    if (current?.version === version && !isFirst) current.entries.push(entry)
+    else looks.push({ version, isFirst, entries: [entry] })
+    isFirst = false
   }
   return looks
 }
@@ -102,11 +114,16 @@ function walk(
     checkSeenAfter(tally, asks[found], first)
     const { upstream, jobid } = asks[found] ?? { upstream: '', jobid: '' }
     const next = history.version({ upstream, jobid, version: look.version })
-    if (next !== null) checkDiff(tally, state, next, look)
+    if (next !== null) checkDiff(tally, knownTo(look, state), next, look)
     state = next
     place = found + 1
   }
   checkLeftOut(history, tally, asks, { from: place, to: asks.length, state })
+}
+
+/** What the job was known as: one that had ended is watched anew as if it had never been seen. */
+function knownTo({ isFirst }: Look, state: Version | null): Version | null {
+  return isFirst && state !== null && ended.has(state.status) ? null : state
 }
 
 /** Nothing is told before it was shown. */
