@@ -31,6 +31,10 @@ export interface RigOptions {
   /** The daemon's `main.js`; the built one unless told otherwise. */
   readonly program?: string
   readonly say?: (text: string) => void
+  /** How long everything must stay at rest in the end, in ms: the looks at jobs that have ended. */
+  readonly restMs?: number
+  /** After healing everything owed must have come within this time, in ms. */
+  readonly drainMs?: number
 }
 
 export interface Outcome {
@@ -49,8 +53,6 @@ const polling = {
 }
 const retryMs = [200, 400, 800, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600]
 const overtakeMs = 2000
-/** After healing everything owed must have come within this time, in ms. */
-const drainMs = 60_000
 
 const secrets = {
   token: 'canary-api-token-5b2e9f40c7d14a',
@@ -77,7 +79,7 @@ const made = { name: 'made', manners: 'moody', events: ['job.*ed', 'upstream.*']
 
 /** Runs the built daemon amid everything that can go wrong, and holds what happened against what it promises. */
 export async function runRig(options: RigOptions): Promise<Outcome> {
-  const { seed, say = () => undefined } = options
+  const { seed, restMs = 5000, drainMs = 60_000, say = () => undefined } = options
   const script = writeScript(options)
   const folder = await mkdtemp(join(tmpdir(), `jobwatch-rig-${seed}-`))
   const trail = new Trail(join(folder, 'trace.jsonl'))
@@ -175,7 +177,7 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   hooks.heal()
   for (const one of readers) one.heal()
   for (const upstream of upstreams) upstream.end()
-  const isDrained = await drained(clients, script, readers)
+  const isDrained = await drained({ clients, script, readers, restMs, drainMs })
   phase('drained')
   if (!isDrained) say('it has not come to rest in time')
 
@@ -313,11 +315,19 @@ interface JobView {
 }
 
 /** Waits until nothing more is owed to anybody; false when that takes too long. */
-async function drained(
-  clients: Clients,
-  script: Script,
-  readers: readonly Reader[],
-): Promise<boolean> {
+async function drained({
+  clients,
+  script,
+  readers,
+  restMs,
+  drainMs,
+}: {
+  readonly clients: Clients
+  readonly script: Script
+  readonly readers: readonly Reader[]
+  readonly restMs: number
+  readonly drainMs: number
+}): Promise<boolean> {
   const giveUpAt = now() + drainMs
   const isAtRest = async (): Promise<boolean> => {
     const jobs = await readAll<JobView>(clients, '/v1/jobs')
@@ -331,7 +341,7 @@ async function drained(
   while (now() < giveUpAt) {
     if (await isAtRest()) {
       // The last two looks at a job that has ended, and what is on its way to readers.
-      await pause(5000)
+      await pause(restMs)
       if (await isAtRest()) return true
     }
     await pause(300)
