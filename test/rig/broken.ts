@@ -15,6 +15,8 @@ export interface Variant {
   readonly edits: readonly Edit[]
   /** Invariants that it breaks, each of which has to be reported. */
   readonly breaks: readonly string[]
+  /** When it is killed, in ms: what faults need that to be seen. */
+  readonly killedAtMs?: readonly number[]
 }
 
 const writer = 'store/sqlite/writer.js'
@@ -34,10 +36,11 @@ export const variants: readonly Variant[] = [
         put: `globalThis.late ??= setTimeout(() => {
                 globalThis.late = null;
                 if (this.#db.open && this.#db.inTransaction) this.#commit.run();
-            }, 100);`,
+            }, 1500);`,
       },
     ],
     breaks: ['7 immutability'],
+    killedAtMs: [2500, 4500],
   },
   {
     name: 'owes deliveries in a transaction of their own',
@@ -50,14 +53,16 @@ export const variants: readonly Variant[] = [
       },
     ],
     breaks: ['9 at least once'],
+    killedAtMs: [2500, 4500],
   },
   {
     name: 'resumes one event too early (>= for >)',
     edits: [
       {
-        file: 'core/cursor.js',
-        find: 'return positionAfter(cursor.seq, bounds);',
-        put: 'return positionAfter(Math.max(0, cursor.seq - 1), bounds);',
+        file: 'feed.js',
+        find: "return resolveCursor(from === 'unreadable' ? null : from, bounds);",
+        put: `const start = resolveCursor(from === 'unreadable' ? null : from, bounds);
+    return { ...start, after: Math.max(0, start.after - 1) };`,
       },
     ],
     breaks: ['13 feed'],
@@ -66,9 +71,10 @@ export const variants: readonly Variant[] = [
     name: 'resumes one event too late',
     edits: [
       {
-        file: 'core/cursor.js',
-        find: 'return positionAfter(cursor.seq, bounds);',
-        put: 'return positionAfter(Math.min(bounds.newest, cursor.seq + 1), bounds);',
+        file: 'feed.js',
+        find: "return resolveCursor(from === 'unreadable' ? null : from, bounds);",
+        put: `const start = resolveCursor(from === 'unreadable' ? null : from, bounds);
+    return { ...start, after: Math.min(bounds.newest, start.after + 1) };`,
       },
     ],
     breaks: ['13 feed'],
@@ -123,14 +129,13 @@ export const variants: readonly Variant[] = [
       {
         file: 'core/diff.js',
         find: 'return after.filter((message) => {',
-        put: `if (globalThis.isWarm === undefined) {
-        globalThis.isWarm = true;
-        return after;
-    }
+        put: `globalThis.told = (globalThis.told ?? 0) + 1;
+    if (globalThis.told <= 20) return after;
     return after.filter((message) => {`,
       },
     ],
     breaks: ['4 exactly once'],
+    killedAtMs: [2500],
   },
   {
     name: 'asks on although the upstream wants silence',

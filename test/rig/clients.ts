@@ -133,6 +133,7 @@ export class Clients {
       const { next, items } = JSON.parse(page) as EventList
       if (items.length === 0) return texts
       for (const [id, text] of textsIn(page)) texts.set(id, text)
+      if (next <= after) throw new Error(`paging stands still at ${after}`)
       after = next
     }
   }

@@ -31,6 +31,8 @@ export interface RigOptions {
   /** The daemon's `main.js`; the built one unless told otherwise. */
   readonly program?: string
   readonly say?: (text: string) => void
+  /** In place of those of the script. */
+  readonly blows?: Script['blows']
   /** How long everything must stay at rest in the end, in ms: the looks at jobs that have ended. */
   readonly restMs?: number
   /** After healing everything owed must have come within this time, in ms. */
@@ -80,7 +82,8 @@ const made = { name: 'made', manners: 'moody', events: ['job.*ed', 'upstream.*']
 /** Runs the built daemon amid everything that can go wrong, and holds what happened against what it promises. */
 export async function runRig(options: RigOptions): Promise<Outcome> {
   const { seed, restMs = 5000, drainMs = 60_000, say = () => undefined } = options
-  const script = writeScript(options)
+  const written = writeScript(options)
+  const script = { ...written, blows: options.blows ?? written.blows }
   const folder = await mkdtemp(join(tmpdir(), `jobwatch-rig-${seed}-`))
   const trail = new Trail(join(folder, 'trace.jsonl'))
   say(`seed ${seed}, traces in ${folder}`)

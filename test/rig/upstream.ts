@@ -8,7 +8,7 @@ import { now } from './trace.ts'
 /** What an upstream does in place of a whole, true answer; each with its part of all answers. */
 const faults = {
   ...{ '500': 0.02, hang: 0.005, reset: 0.01, truncated: 0.01, html: 0.01 },
-  ...{ slow: 0.02, missing: 0.01, another: 0.01, token: 0.01, busy: 0.002 },
+  ...{ slow: 0.02, missing: 0.01, another: 0.01, token: 0.01, busy: 0.02 },
 } as const
 type Fault = keyof typeof faults
 
