@@ -26,7 +26,7 @@ const settleMs = 2000
 /** So long the network may hold back what a daemon sent before its end, at most. */
 const delayMs = 500
 /** So long after that an upstream may still be left alone. */
-const ailingMs = 6000
+const ailingMs = 3000
 
 /** The trace, put in order for those who look something up in it. */
 export class History {

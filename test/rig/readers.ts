@@ -73,17 +73,20 @@ export class Reader {
     const close = (): void => feed.close()
     signal.addEventListener('abort', close, { once: true })
     const patience = manners === 'restless' ? random.int(5, 200) : Infinity
-    for (let read = 0; read < patience || this.#isHealed; read += 1) {
-      const frame = await feed.next()
-      if (frame === null || signal.aborted) break
-      if (frame.event === null) continue
-      const text = frame.data ?? ''
-      const of = { reader: name, number, id: frame.id, event: frame.event, sha: sha(text) }
-      trail.write({ kind: 'frame', at: now(), ...of })
-      this.position = frame.id ?? this.position
-      if (manners === 'slow' && !this.#isHealed) await pause(5)
+    try {
+      for (let read = 0; read < patience || this.#isHealed; read += 1) {
+        const frame = await feed.next()
+        if (frame === null || signal.aborted) break
+        if (frame.event === null) continue
+        const text = frame.data ?? ''
+        const of = { reader: name, number, id: frame.id, event: frame.event, sha: sha(text) }
+        trail.write({ kind: 'frame', at: now(), ...of })
+        this.position = frame.id ?? this.position
+        if (manners === 'slow' && !this.#isHealed) await pause(5)
+      }
+    } finally {
+      signal.removeEventListener('abort', close)
     }
-    signal.removeEventListener('abort', close)
   }
 }
 

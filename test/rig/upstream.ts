@@ -15,7 +15,7 @@ type Fault = keyof typeof faults
 /** Two refusals of fresh tokens in a row look like a locked account, and then nothing is asked. */
 const refusalPauseMs = 5000
 /** Enough that two silences do not become one long one. */
-const busyPauseMs = 6000
+const busyPauseMs = 10_000
 
 export interface UpstreamOptions {
   readonly name: string
