@@ -99,7 +99,9 @@ export class Clients {
     if (random.chance(0.5)) await this.#write('poll', jobid, `/v1/jobs/${jobid}/poll`, 'POST')
     else {
       const label = `label ${random.int(1, 1000)}`
-      await this.#write('patch', jobid, `/v1/jobs/${jobid}`, 'PATCH', { label })
+      const at = now()
+      const answer = await this.call(`/v1/jobs/${jobid}`, 'PATCH', { label })
+      this.#note({ at, verb: 'patch', about: jobid, status: answer?.status ?? null, label })
     }
   }
 
@@ -164,7 +166,7 @@ export class Clients {
     return answer !== null && answer.status < 300
   }
 
-  #note(call: Pick<Call, 'at' | 'verb' | 'about' | 'status'>): void {
+  #note(call: Omit<Call, 'kind' | 'to'>): void {
     this.#options.trail.write({ kind: 'call', to: now(), ...call })
   }
 }

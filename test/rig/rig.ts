@@ -55,6 +55,7 @@ const polling = {
 }
 const retryMs = [200, 400, 800, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600]
 const overtakeMs = 2000
+const inFlight = 8
 
 const secrets = {
   token: 'canary-api-token-5b2e9f40c7d14a',
@@ -131,7 +132,12 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
       endpoints: configured,
       delivery: {
         retry: retryMs.map((ms) => `${ms}ms`),
-        ...{ timeout: '1s', overtake: `${overtakeMs}ms`, allow: ['127.0.0.0/8'] },
+        ...{
+          timeout: '1s',
+          concurrency: inFlight,
+          overtake: `${overtakeMs}ms`,
+          allow: ['127.0.0.0/8'],
+        },
       },
       shutdownTimeout: '3s',
     },
@@ -210,7 +216,7 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
 
 function setupOf({ seed, jobs }: Script): Setup {
   return {
-    ...{ kind: 'setup', at: now(), seed, retryMs, overtakeMs },
+    ...{ kind: 'setup', at: now(), seed, retryMs, overtakeMs, inFlight },
     upstreams: upstreamNames.map((name) => ({
       ...{ name, maxIntervalMs: 400, timeoutMs: 1000 },
       ...{ rate: polling.rate, concurrency: polling.concurrency },
@@ -315,6 +321,7 @@ interface JobView {
   readonly state: string
   readonly status: string | null
   readonly problem: { readonly kind: string } | null
+  readonly label: string | null
 }
 
 /** Waits until nothing more is owed to anybody; false when that takes too long. */
@@ -358,8 +365,8 @@ async function writeEnd(clients: Clients, trail: Trail): Promise<string> {
   const keep = (all: readonly object[]): void => void texts.push(JSON.stringify(all))
   const jobs = await readAll<JobView>(clients, '/v1/jobs')
   keep(jobs)
-  for (const { upstream, jobid, state, status, problem } of jobs) {
-    const of = { upstream, jobid, state, status, problem: problem?.kind ?? null }
+  for (const { upstream, jobid, state, status, problem, label } of jobs) {
+    const of = { upstream, jobid, state, status, problem: problem?.kind ?? null, label }
     trail.write({ kind: 'job', ...of })
   }
   interface DeliveryView {

@@ -1,5 +1,5 @@
 import { sha } from './trace.ts'
-import type { Ask, Frame, Logged, Receipt, TraceRecord, Version } from './trace.ts'
+import type { Ask, Call, Frame, Logged, Receipt, TraceRecord, Version } from './trace.ts'
 
 /** When the run begins, epoch ms; the times below are seconds after it. */
 const began = 1_760_000_000_000
@@ -51,12 +51,14 @@ export function fineTrace(): TraceRecord[] {
       ],
       retryMs: [200, 400, 800],
       overtakeMs: 2000,
+      inFlight: 2,
     },
     ...versions,
     daemon(0, 'spawned'),
     daemon(1, 'ready'),
     { kind: 'endpoint', at: at(0), to: at(1), name: 'all', events: ['*'] },
     { kind: 'call', at: at(1.9), to: at(2.05), verb: 'register', about: 'j', status: 201 },
+    { ...aPatch('mine'), at: at(3), to: at(3.1) },
     { kind: 'token-ask', at: at(2.1), upstream: 'prod', isGiven: true },
     ...[2.5, 3, 3.5, 4, 4.5].map((s, n) => anAsk(s - 0.01, n === 0 ? 0 : 1)),
     daemon(5, 'killed'),
@@ -79,7 +81,7 @@ export function fineTrace(): TraceRecord[] {
     { kind: 'phase', at: at(20), phase: 'drained' },
     {
       ...{ kind: 'job', upstream: 'prod', jobid: 'j', state: 'ended' },
-      ...{ status: 'COMPLETED', problem: null },
+      ...{ status: 'COMPLETED', problem: null, label: 'mine' },
     },
     ...log.map((_, index) => aDelivery(index + 1)),
     { kind: 'final-endpoint', name: 'all', state: 'active' },
@@ -144,6 +146,10 @@ export function aFrame(seq: number, number: number): Frame {
     ...{ kind: 'frame', at: at(Math.max(when + 0.1, number === 2 ? 6.1 : 0)) },
     ...{ reader: 'r', number, id: `e-${seq}`, event: type, sha: sha(text) },
   }
+}
+
+export function aPatch(label: string, status: number | null = 200): Call {
+  return { kind: 'call', at: at(4), to: at(4.1), verb: 'patch', about: 'j', status, label }
 }
 
 function aDelivery(seq: number): TraceRecord {

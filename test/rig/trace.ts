@@ -13,6 +13,8 @@ export interface Setup {
   readonly upstreams: readonly UpstreamSetup[]
   readonly retryMs: readonly number[]
   readonly overtakeMs: number
+  /** Requests in flight per endpoint, at most. */
+  readonly inFlight: number
 }
 
 export interface UpstreamSetup {
@@ -147,6 +149,8 @@ export interface Call {
   readonly about: string
   /** Null when there was no whole answer. */
   readonly status: number | null
+  /** The label that a patch gives. */
+  readonly label?: string
 }
 
 /** An event of the final log. */
@@ -173,6 +177,7 @@ export interface FinalJob {
   readonly state: string
   readonly status: string | null
   readonly problem: string | null
+  readonly label: string | null
 }
 
 export interface FinalDelivery {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Fault } from './tally.ts'
-import { aFrame, aReceipt, anAsk, anEvent, at, daemon, fineTrace } from './synthetic.ts'
+import { aFrame, aPatch, aReceipt, anAsk, anEvent, at, daemon, fineTrace } from './synthetic.ts'
 import { fromLines, sha, toLines } from './trace.ts'
 import type { TraceRecord } from './trace.ts'
 import { describe as describeReport, verify } from './verifier.ts'
@@ -128,6 +128,15 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
     ['a retry that comes too soon', '11 retries', 'unexpected', with_(refused(2.6), refused(2.7))],
     ['an event sent again though taken', '11 retries', 'duplicated', with_(aReceipt(8, 12))],
     [
+      'more events sent again after a kill than can have been in flight',
+      '11 retries',
+      'duplicated',
+      (records) => [
+        ...records.filter((one) => one.kind !== 'receipt'),
+        ...[3, 4, 5].flatMap((seq) => [aReceipt(seq, 4.5), aReceipt(seq, 6.1)]),
+      ],
+    ],
+    [
       'a receiver that wants silence and gets none',
       '11 retries',
       'unexpected',
@@ -153,6 +162,12 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       '14 durable acknowledgements',
       'lost',
       with_({ ...aRegistration, about: 'other' }),
+    ],
+    [
+      'a label that was acknowledged and is gone',
+      '14 durable acknowledgements',
+      'lost',
+      with_(aPatch('other')),
     ],
     [
       'two registrations that both began the watching',

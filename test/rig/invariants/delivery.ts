@@ -12,6 +12,8 @@ const urgent: ReadonlySet<string> = new Set([
 const jitter = 0.2
 /** What is in flight or about to be when a request for silence arrives, in ms. */
 const reactionMs = 400
+/** After so long what was answered is recorded, in ms. */
+const settleMs = 2000
 /** How far an event's time, cut to milliseconds, may be from the rig's clock. */
 const clockMs = 50
 
@@ -28,6 +30,7 @@ export function checkDelivery(history: History, tally: Tally): void {
     checkTaken(history, tally, endpoint, byId, deliveries.get(endpoint.name) ?? [])
     for (const one of got) checkBelongs(history, tally, endpoint, one)
     for (const attempts of byId.values()) checkRetries(history, tally, attempts)
+    checkRepeats(history, tally, [...byId.values()])
     checkSilence(history, tally, got)
     checkOrder(history, tally, endpoint, byId)
   }
@@ -134,6 +137,22 @@ function checkRetries(history: History, tally: Tally, attempts: readonly Receipt
       book.unexpected(`${one.id} is repeated after ${Math.round(gapMs)} ms`, one, next)
     } else book.ok()
   })
+}
+
+/** A kill leaves no more in doubt than was in flight. */
+function checkRepeats(history: History, tally: Tally, all: readonly (readonly Receipt[])[]): void {
+  const book = tally.for('11 retries')
+  const repeats = all.flatMap((attempts) =>
+    attempts.slice(0, -1).filter((one) => isTaken(one) && isRead(history, one)),
+  )
+  for (const { endedAt, goneAt } of history.lives) {
+    const ofLife = repeats.filter(({ at }) => at <= goneAt + 500 && at >= endedAt - settleMs)
+    if (ofLife.length <= history.setup.inFlight) book.ok()
+    else {
+      const name = ofLife[0]?.endpoint ?? ''
+      book.duplicated(`${name} gets ${ofLife.length} events again after one kill`, ...ofLife)
+    }
+  }
 }
 
 /** `Retry-After` on 429 and 503 silences the whole endpoint. */

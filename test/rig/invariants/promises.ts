@@ -6,6 +6,7 @@ import type { Tally } from '../tally.ts'
 export function checkPromises(history: History, tally: Tally): void {
   checkAcknowledged(history, tally)
   checkEndpoints(history, tally)
+  checkLabels(history, tally)
   checkConvergence(history, tally)
   checkSecrecy(history, tally)
   checkExits(history, tally)
@@ -46,6 +47,23 @@ function checkEndpoints(history: History, tally: Tally): void {
   for (const endpoint of history.all('endpoint')) {
     if (there.has(endpoint.name)) book.ok()
     else book.lost(`the endpoint ${endpoint.name} was acknowledged, and is gone`, endpoint)
+  }
+}
+
+/** The last label that was acknowledged is there, or one that somebody tried to give after it. */
+function checkLabels(history: History, tally: Tally): void {
+  const book = tally.for('14 durable acknowledgements')
+  const given = grouped(
+    history.all('call').filter(({ label }) => label !== undefined),
+    ({ about }) => about,
+  )
+  for (const job of history.all('job')) {
+    const of = given.get(job.jobid) ?? []
+    const last = of.findLastIndex(({ status }) => isDone(status))
+    const [acknowledged] = of.slice(last)
+    if (last === -1 || acknowledged === undefined) continue
+    if (of.slice(last).some(({ label }) => label === job.label)) book.ok()
+    else book.lost(`${job.jobid} has the label ${String(job.label)}`, acknowledged, job)
   }
 }
 
