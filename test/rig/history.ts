@@ -4,6 +4,7 @@ import type { Ask, Call, DaemonRecord, Logged, Setup, TraceRecord, Version } fro
 
 /** One process of the daemon. */
 export interface Life {
+  /** When it was up and began to send, or when it was spawned if it never came so far. */
   readonly from: number
   /** When it was killed or told to stop; what it did after that may not have come to its end. */
   readonly endedAt: number
@@ -23,6 +24,8 @@ export type Of<Kind extends TraceRecord['kind']> = Extract<TraceRecord, { readon
 
 /** After so long a daemon that lives has taken in and recorded what it got. */
 const settleMs = 2000
+/** So long before it is noticed that a daemon is up it may have begun to send, in ms. */
+const noticeMs = 150
 /** So long the network may hold back what a daemon sent before its end, at most. */
 const delayMs = 500
 /** So long after that an upstream may still be left alone. */
@@ -97,8 +100,12 @@ export class History {
     return next !== undefined && next <= to
   }
 
+  /**
+   * The life in which something was sent that arrived then. The network may deliver it after its
+   * sender's end, but not after the next one has come up.
+   */
   lifeAt(at: number): Life | null {
-    return this.lives.find(({ from, goneAt }) => from <= at && at <= goneAt) ?? null
+    return this.lives.findLast(({ from }) => from <= at) ?? null
   }
 
   /** Whether a connection was meddled with at a time that could have hurt what it carried. */
@@ -183,21 +190,20 @@ function versionKey({ upstream, jobid, version }: Pick<Version, 'upstream' | 'jo
 
 function livesOf(records: readonly DaemonRecord[]): Life[] {
   const lives: Life[] = []
-  let from: number | null = null
-  let end: DaemonRecord | null = null
-  for (const record of records) {
-    if (record.what === 'spawned') {
-      from = record.at
-      end = null
+  let life: { from: number; endedAt: number | null; isKilled: boolean } | null = null
+  for (const { what, at } of records) {
+    if (what === 'spawned') life = { from: at, endedAt: null, isKilled: false }
+    if (life === null) continue
+    if (what === 'ready') life.from = Math.max(life.from, at - noticeMs)
+    if (what === 'killed' || what === 'told to stop') {
+      life.endedAt ??= at
+      life.isKilled ||= what === 'killed'
     }
-    if (record.what === 'killed' || record.what === 'told to stop') end ??= record
-    if (record.what === 'gone' && from !== null) {
-      const endedAt = end?.at ?? record.at
-      lives.push({ from, endedAt, goneAt: record.at, isKilled: end?.what === 'killed' })
-      from = null
-    }
+    if (what !== 'gone') continue
+    lives.push({ ...life, endedAt: life.endedAt ?? at, goneAt: at })
+    life = null
   }
-  if (from !== null) lives.push({ from, endedAt: Infinity, goneAt: Infinity, isKilled: false })
+  if (life !== null) lives.push({ ...life, endedAt: Infinity, goneAt: Infinity })
   return lives
 }
 

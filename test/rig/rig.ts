@@ -186,6 +186,7 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   hooks.heal()
   for (const one of readers) one.heal()
   for (const upstream of upstreams) upstream.end()
+  await daemon.startRival()
   const isDrained = await drained({ clients, script, readers, restMs, drainMs })
   phase('drained')
   if (!isDrained) say('it has not come to rest in time')

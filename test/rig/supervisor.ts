@@ -55,6 +55,20 @@ export class Supervisor {
     this.#address = new URL(this.url).host
   }
 
+  /** Starts a second one on the same database, while the first is up. */
+  async startRival(): Promise<void> {
+    const { program, folder, config, trail } = this.#options
+    const file = join(folder, 'rival.yaml')
+    await writeFile(file, stringify({ ...config, listen: '127.0.0.1:0' }))
+    await using run = new Run(['serve', '--config', file], {}, undefined, {
+      command: [process.execPath, program],
+    })
+    const listening = run.line((text) => text.includes('"app.listening"')).then(() => null)
+    const end = await Promise.race([run.ended, listening.catch(() => run.ended)])
+    this.printed += run.stdout + run.stderr
+    trail.write({ kind: 'rival', at: now(), code: end?.code ?? null, said: run.stderr })
+  }
+
   async kill(): Promise<void> {
     this.#options.trail.write({ kind: 'daemon', at: now(), what: 'killed' })
     await this.#running.stop('SIGKILL')

@@ -86,6 +86,7 @@ export function fineTrace(): TraceRecord[] {
     ...log.map((_, index) => aDelivery(index + 1)),
     { kind: 'final-endpoint', name: 'all', state: 'active' },
     { kind: 'ready', at: at(20), status: 200 },
+    { kind: 'rival', at: at(10), code: 1, said: 'The database is in use' },
     { kind: 'searched', where: 'what it printed', found: [] },
     ...log.flatMap((text, index): Logged[] => {
       const id = `e-${index + 1}`

@@ -89,6 +89,15 @@ export interface DaemonRecord {
   readonly signal?: string | null
 }
 
+/** What became of a second daemon on the database of one that runs. */
+export interface Rival {
+  readonly kind: 'rival'
+  readonly at: number
+  /** Null when it did not end by itself. */
+  readonly code: number | null
+  readonly said: string
+}
+
 /** An endpoint that surely exists from then on. */
 export interface EndpointRecord {
   readonly kind: 'endpoint'
@@ -224,6 +233,7 @@ export type TraceRecord =
   | Hurt
   | Outage
   | DaemonRecord
+  | Rival
   | EndpointRecord
   | Receipt
   | Segment

@@ -248,6 +248,12 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       without((one) => one.kind === 'daemon' && one.what === 'told to stop'),
     ],
     [
+      'a second daemon on the same database',
+      '19 exits',
+      'unexpected',
+      with_({ kind: 'rival', at: at(11), code: null, said: '' }),
+    ],
+    [
       'a complaint of its own',
       '19 exits',
       'unexpected',
@@ -287,6 +293,11 @@ describe('what a kill leaves open is uncertain and no finding:', () => {
       'an event that was taken over a connection that broke',
       '11 retries',
       with_(aReceipt(8, 12), { kind: 'hurt', at: at(9.35), connection: 'c2' }),
+    ],
+    [
+      'a request that arrived when its sender was dead',
+      '3 completeness',
+      with_(version(3), anAsk(5.6, 3)),
     ],
     [
       'a request that was on its way while the daemon was stopped',

@@ -117,6 +117,10 @@ function checkExits(history: History, tally: Tally): void {
     if (isRight) book.ok()
     else book.unexpected(`it ended with ${String(code ?? signal)}, ${told ?? 'unasked'}`, record)
   }
+  for (const rival of history.all('rival')) {
+    if (rival.code === 1 && rival.said.includes('in use')) book.ok()
+    else book.unexpected(`a second one on the same database: ${rival.said || 'runs'}`, rival)
+  }
   for (const complaint of history.all('complaint')) {
     book.unexpected(`it complains: ${complaint.line.slice(0, 200)}`, complaint)
   }
