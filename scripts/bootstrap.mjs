@@ -1,6 +1,6 @@
 // Runs one of the project's tasks on a machine that may have nothing but Node and npm: installs the
 // packages and builds first, but only where that is needed.
-//   node scripts/bootstrap.mjs demo|test|bench [arguments]
+//   node scripts/bootstrap.mjs demo|test|bench|rig [arguments]
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -15,6 +15,7 @@ const tasks = {
   demo: () => node(join(root, 'dist', 'main.js'), 'demo', ...args),
   test: () => node(packageBin('vitest'), 'run', ...args),
   bench: () => node(join(root, 'bench', 'run.mjs'), ...args),
+  rig: () => node(join(root, 'test', 'rig', 'run.mjs'), ...args),
 }
 if (!(task in tasks)) fail(`say what to do: ${Object.keys(tasks).join(', ')}`)
 
