@@ -17,7 +17,7 @@ const rows = [
   { files: /^clock\.ts$/, imports: ['core/'], packages: [], node: false },
   { files: /^log\.ts$/, imports: [], packages: ['pino'], node: false },
   { files: /^metrics\.ts$/, imports: ['core/'], packages: ['prom-client'], node: false },
-  { files: /^(ids|version)\.ts$/, imports: [], packages: [], node: true },
+  { files: /^(ids|version|disk)\.ts$/, imports: [], packages: [], node: true },
   { files: /^request\.ts$/, imports: ['core/', 'clock.ts'], packages: ['undici'], node: true },
   { files: /^endpoint-settings\.ts$/, imports: ['core/'], packages: ['zod'], node: false },
   {
@@ -56,9 +56,9 @@ const rows = [
   },
   {
     files: /^gauges\.ts$/,
-    imports: [...basics, ...interfaces, 'gate.ts', 'feed.ts'],
+    imports: [...basics, ...interfaces, 'gate.ts', 'feed.ts', 'disk.ts'],
     packages: [],
-    node: true,
+    node: false,
   },
   {
     files: /^http\//,

@@ -8,6 +8,7 @@ import type { Random } from './core/backoff.ts'
 import { AppError } from './core/errors.ts'
 import { secretsAt } from './core/endpoint.ts'
 import { createDiscovery } from './discovery.ts'
+import { freeBytesBeside } from './disk.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { toEndpointSpec } from './endpoint-settings.ts'
 import { createEndpoints } from './endpoints.ts'
@@ -107,7 +108,10 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
   })
   // Whoever runs the daemon hears of it; a test may not listen.
   failed.catch(() => undefined)
-  const storageWatch = createStorageWatch(surroundings)
+  const storageWatch = createStorageWatch({
+    ...surroundings,
+    freeBytes: () => freeBytesBeside(config.database),
+  })
   const feed = createFeed(surroundings)
   const { events: eventsMs, deliveries: deliveriesMs, jobs: jobsMs } = config.retention
   const retention = createRetention(surroundings, { eventsMs, deliveriesMs, jobsMs })

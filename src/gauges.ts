@@ -1,8 +1,7 @@
-import { stat, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import type { Clock } from './clock.ts'
 import { endpointStates } from './core/endpoint-state.ts'
 import { upstreamStates } from './core/upstream-state.ts'
+import { freeBytesBeside, sizeOf } from './disk.ts'
 import type { Feed } from './feed.ts'
 import type { GateStatus } from './gate.ts'
 import type { Logger } from './log.ts'
@@ -89,7 +88,7 @@ export function connectGauges(
     }),
   )
   metrics.dbSize.readWith(async () => only(await sizeOf(database)))
-  metrics.diskFree.readWith(async () => only(await freeBeside(database)))
+  metrics.diskFree.readWith(async () => only(await freeBytesBeside(database)))
   metrics.walSize.readWith(async () => only(await sizeOf(`${database}-wal`)))
 }
 
@@ -99,23 +98,4 @@ function only(value: number | null): Readings<never> {
 
 function seconds(ms: number | null): number | null {
   return ms === null ? null : ms / 1000
-}
-
-/** Bytes that this process may still write there; null where that cannot be told. */
-async function freeBeside(file: string): Promise<number | null> {
-  try {
-    const { bavail, bsize } = await statfs(dirname(file))
-    return bavail * bsize
-  } catch {
-    return null
-  }
-}
-
-/** Null when there is no such file. */
-async function sizeOf(file: string): Promise<number | null> {
-  try {
-    return (await stat(file)).size
-  } catch {
-    return null
-  }
 }
