@@ -56,6 +56,7 @@ const polling = {
 const retryMs = [200, 400, 800, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600]
 const overtakeMs = 2000
 const inFlight = 8
+const lostAfterMs = 1000
 
 const secrets = {
   token: 'canary-api-token-5b2e9f40c7d14a',
@@ -114,7 +115,13 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   }))
   for (const { name, secret } of configured) hooks.expect(name, secret)
   const upstreamOf = (name: string, origin: string, auth: object) => ({
-    ...{ name, polling, downAfter: '2s', root: `${origin}/gis/admin` },
+    ...{
+      name,
+      polling,
+      downAfter: '2s',
+      lostAfter: `${lostAfterMs}ms`,
+      root: `${origin}/gis/admin`,
+    },
     auth,
   })
   await using daemon = new Supervisor({
@@ -220,7 +227,7 @@ function setupOf({ seed, jobs }: Script): Setup {
     ...{ kind: 'setup', at: now(), seed, retryMs, overtakeMs, inFlight },
     upstreams: upstreamNames.map((name) => ({
       ...{ name, maxIntervalMs: 400, timeoutMs: 1000 },
-      ...{ rate: polling.rate, concurrency: polling.concurrency },
+      ...{ rate: polling.rate, concurrency: polling.concurrency, lostAfterMs },
       jobs: jobs.filter((job) => job.upstream === name).length,
     })),
   }
@@ -343,7 +350,7 @@ async function drained({
   const isAtRest = async (): Promise<boolean> => {
     const jobs = await readAll<JobView>(clients, '/v1/jobs')
     if (jobs.length < script.jobs.length) return false
-    if (jobs.some(({ state, problem }) => state === 'active' || problem !== null)) return false
+    if (jobs.some(({ state, problem }) => state !== 'ended' || problem !== null)) return false
     const pending = await readAll<object>(clients, '/v1/deliveries?state=pending')
     if (pending.length > 0) return false
     const { newest } = JSON.parse(await clients.read('/v1/events?last=1')) as { newest: number }

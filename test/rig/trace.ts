@@ -23,6 +23,7 @@ export interface UpstreamSetup {
   readonly timeoutMs: number
   readonly rate: number
   readonly concurrency: number
+  readonly lostAfterMs: number
   readonly jobs: number
 }
 

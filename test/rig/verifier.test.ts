@@ -48,6 +48,24 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       withoutEvents(({ seq }) => seq === 4),
     ],
     [
+      'a job lost after too few misses',
+      '2 soundness',
+      'unexpected',
+      (records) => withPresence('job.lost', [10.5, 11.8])(records),
+    ],
+    [
+      'a job lost after too short a time',
+      '2 soundness',
+      'unexpected',
+      (records) => withPresence('job.lost', [11.5, 11.7, 11.9])(records),
+    ],
+    [
+      'a job found that was never lost',
+      '4 exactly once',
+      'duplicated',
+      (records) => withPresence('job.found', [])(records),
+    ],
+    [
       'a change told twice',
       '4 exactly once',
       'duplicated',
@@ -272,6 +290,14 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
   })
 })
 
+test('a job lost after enough misses, for long enough, is in order', () => {
+  const lost = withPresence('job.lost', [10.5, 11, 11.5, 11.99])
+  const names = verify(lost(fineTrace())).findings.map(({ invariant }) => invariant)
+  // The rest of the trace knows nothing of that event.
+  expect(names).not.toContain('2 soundness')
+  expect(names).not.toContain('4 exactly once')
+})
+
 describe('what a kill leaves open is uncertain and no finding:', () => {
   const cases: readonly [what: string, invariant: string, change: Change][] = [
     [
@@ -362,6 +388,18 @@ function withEvent(seq: number, data: object): Change {
   return replace(
     (one) => one.kind === 'logged' && one.id === `e-${seq}`,
     (one) => ({ ...one, text: anEvent(seq, data) }),
+  )
+}
+
+/** Adds an event at the 12th second, and misses before it. */
+function withPresence(type: string, misses: readonly number[]): Change {
+  const since = new Date(at(10)).toISOString()
+  const change = { kind: 'presence', since }
+  const event = JSON.parse(anEvent(8, { seq: 9, previousSeq: 8, change })) as object
+  const text = JSON.stringify({ ...event, id: 'e-9', type, time: new Date(at(12)).toISOString() })
+  return with_(
+    { kind: 'logged', via: 'database', id: 'e-9', text },
+    ...misses.map((seconds) => anAsk(seconds, null, { fault: 'missing' })),
   )
 }
 
