@@ -81,6 +81,9 @@ const receivers: readonly (Receiver & {
 /** The one that is made over the API while everything goes wrong. */
 const made = { name: 'made', manners: 'moody', events: ['job.*ed', 'upstream.*'] } as const
 
+/** One that is disabled and enabled all the time. */
+const fickle = { name: 'fickle', manners: 'moody', events: ['job.*'] } as const
+
 /** Runs the built daemon amid everything that can go wrong, and holds what happened against what it promises. */
 export async function runRig(options: RigOptions): Promise<Outcome> {
   const { seed, restMs = 5000, drainMs = 60_000, say = () => undefined } = options
@@ -101,7 +104,7 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
       }),
     ),
   )
-  const hooks = await startReceivers([...receivers, made], new Random(seed + 1), trail)
+  const hooks = await startReceivers([...receivers, made, fickle], new Random(seed + 1), trail)
   const proxy = (name: string, to: string) =>
     FaultProxy.open({ name, to, trail, random: Random.of(seed, name) })
   const [toProd, toLab, toHooks] = await Promise.all([
@@ -154,9 +157,11 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   for (const { name, events } of configured) {
     trail.write({ kind: 'endpoint', at: startedAt, to: now(), name, events })
   }
-  const toDaemon = await proxy('feed', daemon.url)
+  const { name, events } = fickle
   const random = new Random(seed + 2)
   const clients = new Clients({ url: () => daemon.url, token: secrets.token, trail, random })
+  hooks.expect(name, await clients.makeEndpoint(name, `${hooks.origin}/${name}`, events))
+  const toDaemon = await proxy('feed', daemon.url)
   const reader = (fields: Omit<ReaderOptions, 'token' | 'random' | 'trail'>) =>
     new Reader({ ...fields, token: secrets.token, random: Random.of(seed, fields.name), trail })
   const near = () => daemon.url
@@ -291,6 +296,14 @@ async function performLoad(script: Script, load: Load): Promise<void> {
       if (job !== undefined) await clients.meddle(job).catch(() => undefined)
     }
   }
+  async function waver(): Promise<void> {
+    for (let ms = 1000; ms < script.loadMs - 1000; ms += random.between(500, 3000)) {
+      await at(ms)
+      await clients.turn(fickle.name, false)
+      await pause(random.between(0, 1500))
+      await clients.turn(fickle.name, true)
+    }
+  }
   const alone = script.jobs.filter(({ how }) => how !== 'batch')
   const together = script.jobs.filter(({ how }) => how === 'batch')
   const batches = Array.from({ length: Math.ceil(together.length / 20) }, (_, n) =>
@@ -299,6 +312,7 @@ async function performLoad(script: Script, load: Load): Promise<void> {
   await Promise.all([
     strike(),
     meddle(),
+    waver(),
     ...script.outages.map(cutOff),
     ...alone.map(register),
     ...batches.map(registerTogether),

@@ -109,6 +109,15 @@ export interface EndpointRecord {
   readonly events: readonly string[]
 }
 
+/** An endpoint that was disabled or enabled, begun and acknowledged then. */
+export interface Switch {
+  readonly kind: 'switch'
+  readonly at: number
+  readonly to: number
+  readonly name: string
+  readonly isOn: boolean
+}
+
 /** A request that a receiver got. */
 export interface Receipt {
   readonly kind: 'receipt'
@@ -236,6 +245,7 @@ export type TraceRecord =
   | DaemonRecord
   | Rival
   | EndpointRecord
+  | Switch
   | Receipt
   | Segment
   | Frame

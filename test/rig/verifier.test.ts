@@ -132,6 +132,21 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       ),
     ],
     [
+      'something sent to an endpoint that is disabled',
+      '10 nothing extra',
+      'unexpected',
+      with_(turned(8, false), turned(12, true)),
+    ],
+    [
+      'a delivery that was cancelled without a reason',
+      '9 at least once',
+      'lost',
+      replace(
+        (one) => one.kind === 'delivery' && one.seq === 8,
+        (one) => ({ ...one, state: 'cancelled' }),
+      ),
+    ],
+    [
       'a bad signature',
       '10 nothing extra',
       'unexpected',
@@ -321,6 +336,18 @@ describe('what a kill leaves open is uncertain and no finding:', () => {
       with_(aReceipt(8, 12), { kind: 'hurt', at: at(9.35), connection: 'c2' }),
     ],
     [
+      'a delivery that was cancelled when its endpoint was disabled',
+      '9 at least once',
+      (records) => [
+        ...records
+          .filter((one) => !isReceiptOf('e-8')(one))
+          .map((one) =>
+            one.kind === 'delivery' && one.seq === 8 ? { ...one, state: 'cancelled' } : one,
+          ),
+        turned(11, false),
+      ],
+    ],
+    [
       'a request that arrived when its sender was dead',
       '3 completeness',
       with_(version(3), anAsk(5.6, 3)),
@@ -389,6 +416,10 @@ function withEvent(seq: number, data: object): Change {
     (one) => one.kind === 'logged' && one.id === `e-${seq}`,
     (one) => ({ ...one, text: anEvent(seq, data) }),
   )
+}
+
+function turned(seconds: number, isOn: boolean): TraceRecord {
+  return { kind: 'switch', at: at(seconds), to: at(seconds + 0.1), name: 'all', isOn }
 }
 
 /** Adds an event at the 12th second, and misses before it. */
