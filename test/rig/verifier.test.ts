@@ -348,6 +348,11 @@ describe('what a kill leaves open is uncertain and no finding:', () => {
       ],
     ],
     [
+      'an event that was taken when a paused daemon had already given up on it',
+      '11 retries',
+      with_(daemon(8, 'paused'), daemon(9.2, 'resumed'), aReceipt(8, 12)),
+    ],
+    [
       'a request that arrived when its sender was dead',
       '3 completeness',
       with_(version(3), anAsk(5.6, 3)),
