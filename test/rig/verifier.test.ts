@@ -185,6 +185,12 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
     ['a frame that is left out', '13 feed', 'lost', without(isFrameOf('e-5'))],
     ['a frame that never comes', '13 feed', 'lost', without(isFrameOf('e-8'))],
     [
+      'a stream that is silent for too long',
+      '13 feed',
+      'lost',
+      with_({ ...aFrame(8, 2), event: 'feed.bookmark', at: at(30) }),
+    ],
+    [
       'a gap in a log that is whole',
       '13 feed',
       'lost',
