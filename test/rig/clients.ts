@@ -127,6 +127,16 @@ export class Clients {
     }
   }
 
+  /** Disables an endpoint, or enables it again, until that is acknowledged. */
+  async turn(name: string, isOn: boolean): Promise<void> {
+    const at = now()
+    const verb = isOn ? 'enable' : 'disable'
+    await until(
+      async () => (await this.call(`/v1/endpoints/${name}/${verb}`, 'POST'))?.status === 200,
+    )
+    this.#options.trail.write({ kind: 'switch', at, to: now(), name, isOn })
+  }
+
   /** The whole log, page by page, each event as the text that it has in the answer. */
   async readLog(): Promise<Map<string, string>> {
     const texts = new Map<string, string>()

@@ -113,9 +113,9 @@ export class History {
     return (this.#hurtAt.get(connection) ?? []).some((at) => at >= from && at <= to + settleMs)
   }
 
-  /** Whether the daemon was stopped by a signal at some time in between. */
+  /** Whether the daemon was paused in between, or so shortly before that what it began was late. */
   isPaused(from: number, to: number): boolean {
-    return this.pauses.some((pause) => pause.from <= to + 500 && pause.to >= from)
+    return this.pauses.some((pause) => pause.from <= to + delayMs && pause.to >= from - delayMs)
   }
 
   /** Whether a daemon ended in between, or too soon after it to have recorded what it got. */

@@ -56,6 +56,7 @@ const polling = {
 const retryMs = [200, 400, 800, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600, 1600]
 const overtakeMs = 2000
 const inFlight = 8
+const lostAfterMs = 1000
 
 const secrets = {
   token: 'canary-api-token-5b2e9f40c7d14a',
@@ -80,6 +81,9 @@ const receivers: readonly (Receiver & {
 /** The one that is made over the API while everything goes wrong. */
 const made = { name: 'made', manners: 'moody', events: ['job.*ed', 'upstream.*'] } as const
 
+/** One that is disabled and enabled all the time. */
+const fickle = { name: 'fickle', manners: 'moody', events: ['job.*'] } as const
+
 /** Runs the built daemon amid everything that can go wrong, and holds what happened against what it promises. */
 export async function runRig(options: RigOptions): Promise<Outcome> {
   const { seed, restMs = 5000, drainMs = 60_000, say = () => undefined } = options
@@ -100,7 +104,7 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
       }),
     ),
   )
-  const hooks = await startReceivers([...receivers, made], new Random(seed + 1), trail)
+  const hooks = await startReceivers([...receivers, made, fickle], new Random(seed + 1), trail)
   const proxy = (name: string, to: string) =>
     FaultProxy.open({ name, to, trail, random: Random.of(seed, name) })
   const [toProd, toLab, toHooks] = await Promise.all([
@@ -114,7 +118,13 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   }))
   for (const { name, secret } of configured) hooks.expect(name, secret)
   const upstreamOf = (name: string, origin: string, auth: object) => ({
-    ...{ name, polling, downAfter: '2s', root: `${origin}/gis/admin` },
+    ...{
+      name,
+      polling,
+      downAfter: '2s',
+      lostAfter: `${lostAfterMs}ms`,
+      root: `${origin}/gis/admin`,
+    },
     auth,
   })
   await using daemon = new Supervisor({
@@ -147,9 +157,11 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   for (const { name, events } of configured) {
     trail.write({ kind: 'endpoint', at: startedAt, to: now(), name, events })
   }
-  const toDaemon = await proxy('feed', daemon.url)
+  const { name, events } = fickle
   const random = new Random(seed + 2)
   const clients = new Clients({ url: () => daemon.url, token: secrets.token, trail, random })
+  hooks.expect(name, await clients.makeEndpoint(name, `${hooks.origin}/${name}`, events))
+  const toDaemon = await proxy('feed', daemon.url)
   const reader = (fields: Omit<ReaderOptions, 'token' | 'random' | 'trail'>) =>
     new Reader({ ...fields, token: secrets.token, random: Random.of(seed, fields.name), trail })
   const near = () => daemon.url
@@ -220,7 +232,7 @@ function setupOf({ seed, jobs }: Script): Setup {
     ...{ kind: 'setup', at: now(), seed, retryMs, overtakeMs, inFlight },
     upstreams: upstreamNames.map((name) => ({
       ...{ name, maxIntervalMs: 400, timeoutMs: 1000 },
-      ...{ rate: polling.rate, concurrency: polling.concurrency },
+      ...{ rate: polling.rate, concurrency: polling.concurrency, lostAfterMs },
       jobs: jobs.filter((job) => job.upstream === name).length,
     })),
   }
@@ -284,6 +296,14 @@ async function performLoad(script: Script, load: Load): Promise<void> {
       if (job !== undefined) await clients.meddle(job).catch(() => undefined)
     }
   }
+  async function waver(): Promise<void> {
+    for (let ms = 1000; ms < script.loadMs - 1000; ms += random.between(500, 3000)) {
+      await at(ms)
+      await clients.turn(fickle.name, false)
+      await pause(random.between(0, 1500))
+      await clients.turn(fickle.name, true)
+    }
+  }
   const alone = script.jobs.filter(({ how }) => how !== 'batch')
   const together = script.jobs.filter(({ how }) => how === 'batch')
   const batches = Array.from({ length: Math.ceil(together.length / 20) }, (_, n) =>
@@ -292,6 +312,7 @@ async function performLoad(script: Script, load: Load): Promise<void> {
   await Promise.all([
     strike(),
     meddle(),
+    waver(),
     ...script.outages.map(cutOff),
     ...alone.map(register),
     ...batches.map(registerTogether),
@@ -343,7 +364,7 @@ async function drained({
   const isAtRest = async (): Promise<boolean> => {
     const jobs = await readAll<JobView>(clients, '/v1/jobs')
     if (jobs.length < script.jobs.length) return false
-    if (jobs.some(({ state, problem }) => state === 'active' || problem !== null)) return false
+    if (jobs.some(({ state, problem }) => state !== 'ended' || problem !== null)) return false
     const pending = await readAll<object>(clients, '/v1/deliveries?state=pending')
     if (pending.length > 0) return false
     const { newest } = JSON.parse(await clients.read('/v1/events?last=1')) as { newest: number }

@@ -16,6 +16,8 @@ export interface ScriptedJob {
   readonly registerAtMs: number
   /** When somebody stops the watching for a while; null for most. */
   readonly stopAtMs: number | null
+  /** When its upstream knows nothing of it; null for most. */
+  readonly absence: { readonly fromMs: number; readonly toMs: number } | null
   readonly versions: readonly ScriptedVersion[]
 }
 
@@ -68,12 +70,15 @@ export function writeScript({ seed, seconds, jobs }: ScriptOptions): Script {
 function writeJob(random: Random, number: number, loadMs: number): ScriptedJob {
   const upstream = upstreamNames[number % 2] ?? 'prod'
   const registerAtMs = loadMs * 0.7 * random.next() ** 2
+  const absentAtMs = registerAtMs + random.between(-500, loadMs / 4)
+  const absence = { fromMs: absentAtMs, toMs: absentAtMs + random.between(500, 5000) }
   return {
     upstream,
     jobid: `${upstream}-${number}`,
     how: random.oneOf({ batch: 0.4, race: 0.03 }) ?? 'single',
     registerAtMs,
     stopAtMs: random.chance(0.05) ? registerAtMs + random.between(500, loadMs / 2) : null,
+    absence: random.chance(0.1) ? absence : null,
     versions: writeVersions(random, registerAtMs, loadMs),
   }
 }

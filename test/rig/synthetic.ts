@@ -46,7 +46,7 @@ export function fineTrace(): TraceRecord[] {
       upstreams: [
         {
           ...{ name: 'prod', maxIntervalMs: 400, timeoutMs: 1000 },
-          ...{ rate: 20, concurrency: 2, jobs: 1 },
+          ...{ rate: 20, concurrency: 2, jobs: 1, lostAfterMs: 1000 },
         },
       ],
       retryMs: [200, 400, 800],

@@ -23,6 +23,7 @@ export interface UpstreamSetup {
   readonly timeoutMs: number
   readonly rate: number
   readonly concurrency: number
+  readonly lostAfterMs: number
   readonly jobs: number
 }
 
@@ -106,6 +107,15 @@ export interface EndpointRecord {
   readonly to: number
   readonly name: string
   readonly events: readonly string[]
+}
+
+/** An endpoint that was disabled or enabled, begun and acknowledged then. */
+export interface Switch {
+  readonly kind: 'switch'
+  readonly at: number
+  readonly to: number
+  readonly name: string
+  readonly isOn: boolean
 }
 
 /** A request that a receiver got. */
@@ -235,6 +245,7 @@ export type TraceRecord =
   | DaemonRecord
   | Rival
   | EndpointRecord
+  | Switch
   | Receipt
   | Segment
   | Frame

@@ -45,10 +45,17 @@ export async function startUpstream(options: UpstreamOptions) {
     return Math.max(0, (later === -1 ? job.versions.length : later) - 1)
   }
 
-  function faultFor(jobid: string): Fault | null {
+  function isAbsent({ absence }: ScriptedJob): boolean {
+    const ms = now() - began.at
+    return absence !== null && ms >= absence.fromMs && ms < absence.toMs
+  }
+
+  function faultFor(job: ScriptedJob): Fault | null {
+    const { jobid } = job
     const count = (counts.get(jobid) ?? 0) + 1
     counts.set(jobid, count)
     if (!isBad) return null
+    if (isAbsent(job)) return 'missing'
     const fault = Random.of(seed, `${jobid} ${count}`).oneOf(faults)
     if (fault === 'token') {
       if (password === null || now() - refusedAt < refusalPauseMs) return null
@@ -80,7 +87,7 @@ export async function startUpstream(options: UpstreamOptions) {
       return
     }
     const version = versionOf(job)
-    const fault = faultFor(jobid)
+    const fault = faultFor(job)
     const isTrue = fault === null || fault === 'slow'
     let isOut = false
     const done = (isWhole: boolean): void => {

@@ -48,6 +48,24 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       withoutEvents(({ seq }) => seq === 4),
     ],
     [
+      'a job lost after too few misses',
+      '2 soundness',
+      'unexpected',
+      (records) => withPresence('job.lost', [10.5, 11.8])(records),
+    ],
+    [
+      'a job lost after too short a time',
+      '2 soundness',
+      'unexpected',
+      (records) => withPresence('job.lost', [11.5, 11.7, 11.9])(records),
+    ],
+    [
+      'a job found that was never lost',
+      '4 exactly once',
+      'duplicated',
+      (records) => withPresence('job.found', [])(records),
+    ],
+    [
       'a change told twice',
       '4 exactly once',
       'duplicated',
@@ -114,6 +132,21 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       ),
     ],
     [
+      'something sent to an endpoint that is disabled',
+      '10 nothing extra',
+      'unexpected',
+      with_(turned(8, false), turned(12, true)),
+    ],
+    [
+      'a delivery that was cancelled without a reason',
+      '9 at least once',
+      'lost',
+      replace(
+        (one) => one.kind === 'delivery' && one.seq === 8,
+        (one) => ({ ...one, state: 'cancelled' }),
+      ),
+    ],
+    [
       'a bad signature',
       '10 nothing extra',
       'unexpected',
@@ -151,6 +184,12 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
     ['a frame that comes again', '13 feed', 'duplicated', with_({ ...aFrame(8, 2), at: at(10) })],
     ['a frame that is left out', '13 feed', 'lost', without(isFrameOf('e-5'))],
     ['a frame that never comes', '13 feed', 'lost', without(isFrameOf('e-8'))],
+    [
+      'a stream that is silent for too long',
+      '13 feed',
+      'lost',
+      with_({ ...aFrame(8, 2), event: 'feed.bookmark', at: at(30) }),
+    ],
     [
       'a gap in a log that is whole',
       '13 feed',
@@ -272,6 +311,14 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
   })
 })
 
+test('a job lost after enough misses, for long enough, is in order', () => {
+  const lost = withPresence('job.lost', [10.5, 11, 11.5, 11.99])
+  const names = verify(lost(fineTrace())).findings.map(({ invariant }) => invariant)
+  // The rest of the trace knows nothing of that event.
+  expect(names).not.toContain('2 soundness')
+  expect(names).not.toContain('4 exactly once')
+})
+
 describe('what a kill leaves open is uncertain and no finding:', () => {
   const cases: readonly [what: string, invariant: string, change: Change][] = [
     [
@@ -293,6 +340,23 @@ describe('what a kill leaves open is uncertain and no finding:', () => {
       'an event that was taken over a connection that broke',
       '11 retries',
       with_(aReceipt(8, 12), { kind: 'hurt', at: at(9.35), connection: 'c2' }),
+    ],
+    [
+      'a delivery that was cancelled when its endpoint was disabled',
+      '9 at least once',
+      (records) => [
+        ...records
+          .filter((one) => !isReceiptOf('e-8')(one))
+          .map((one) =>
+            one.kind === 'delivery' && one.seq === 8 ? { ...one, state: 'cancelled' } : one,
+          ),
+        turned(11, false),
+      ],
+    ],
+    [
+      'an event that was taken when a paused daemon had already given up on it',
+      '11 retries',
+      with_(daemon(8, 'paused'), daemon(9.2, 'resumed'), aReceipt(8, 12)),
     ],
     [
       'a request that arrived when its sender was dead',
@@ -362,6 +426,22 @@ function withEvent(seq: number, data: object): Change {
   return replace(
     (one) => one.kind === 'logged' && one.id === `e-${seq}`,
     (one) => ({ ...one, text: anEvent(seq, data) }),
+  )
+}
+
+function turned(seconds: number, isOn: boolean): TraceRecord {
+  return { kind: 'switch', at: at(seconds), to: at(seconds + 0.1), name: 'all', isOn }
+}
+
+/** Adds an event at the 12th second, and misses before it. */
+function withPresence(type: string, misses: readonly number[]): Change {
+  const since = new Date(at(10)).toISOString()
+  const change = { kind: 'presence', since }
+  const event = JSON.parse(anEvent(8, { seq: 9, previousSeq: 8, change })) as object
+  const text = JSON.stringify({ ...event, id: 'e-9', type, time: new Date(at(12)).toISOString() })
+  return with_(
+    { kind: 'logged', via: 'database', id: 'e-9', text },
+    ...misses.map((seconds) => anAsk(seconds, null, { fault: 'missing' })),
   )
 }
 

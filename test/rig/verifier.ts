@@ -4,6 +4,7 @@ import { checkFeed } from './invariants/feed.ts'
 import { checkLog } from './invariants/log.ts'
 import { checkLooks, versionIn } from './invariants/looks.ts'
 import { checkPolling } from './invariants/polling.ts'
+import { checkPresence } from './invariants/presence.ts'
 import { checkPromises } from './invariants/promises.ts'
 import { Tally } from './tally.ts'
 import type { Counts, Finding } from './tally.ts'
@@ -22,6 +23,7 @@ export function verify(records: readonly TraceRecord[]): Report {
   const tally = new Tally()
   checkPolling(history, tally)
   checkLooks(history, tally)
+  checkPresence(history, tally)
   checkLog(history, tally)
   checkDelivery(history, tally)
   checkFeed(history, tally)

@@ -16,6 +16,8 @@ const reactionMs = 400
 const settleMs = 2000
 /** How far an event's time, cut to milliseconds, may be from the rig's clock. */
 const clockMs = 50
+/** How long after its time an event may be committed. */
+const commitMs = 1000
 
 /** What receivers got, held against the log. */
 export function checkDelivery(history: History, tally: Tally): void {
@@ -32,6 +34,7 @@ export function checkDelivery(history: History, tally: Tally): void {
     for (const attempts of byId.values()) checkRetries(history, tally, attempts)
     checkRepeats(history, tally, [...byId.values()])
     checkSilence(history, tally, got)
+    checkDisabled(history, tally, endpoint, got)
     checkOrder(history, tally, endpoint, byId)
   }
   for (const [name, [first]] of byEndpoint) {
@@ -46,12 +49,46 @@ function isTaken({ answer }: Receipt): boolean {
   return typeof answer === 'number' && answer >= 200 && answer < 300
 }
 
-/** Whether an event is owed to an endpoint: `perhaps` for one that came while it was being made. */
-function owes({ events, name, at, to }: EndpointRecord, { event }: LogEntry) {
+/** Whether an event is owed to an endpoint: `perhaps` for one that came while that was changing. */
+function owes(
+  history: History,
+  { events, name, at, to }: EndpointRecord,
+  { event }: LogEntry,
+): 'yes' | 'no' | 'perhaps' {
   if (!fits(event.type, events) || event.source === `/endpoints/${name}`) return 'no'
   const time = Date.parse(event.time)
-  if (time > to + clockMs) return 'yes'
-  return time < at - clockMs ? 'no' : 'perhaps'
+  if (time < at - clockMs) return 'no'
+  const changes = [{ at, to, isOn: true }, ...switchesOf(history, name)]
+  if (changes.some((one) => time >= one.at - commitMs && time <= one.to + clockMs)) return 'perhaps'
+  return changes.findLast((one) => one.to < time)?.isOn === false ? 'no' : 'yes'
+}
+
+function switchesOf(history: History, name: string): readonly Of<'switch'>[] {
+  return history.all('switch').filter((one) => one.name === name)
+}
+
+/** What is pending when an endpoint is disabled is cancelled. */
+function isCalledOff(history: History, { name }: EndpointRecord, { event }: LogEntry): boolean {
+  const time = Date.parse(event.time)
+  return switchesOf(history, name).some(({ isOn, to }) => !isOn && to >= time)
+}
+
+/** One that is disabled gets nothing but what was on its way. */
+function checkDisabled(
+  history: History,
+  tally: Tally,
+  { name }: EndpointRecord,
+  got: readonly Receipt[],
+): void {
+  const book = tally.for('10 nothing extra')
+  const switches = switchesOf(history, name)
+  switches.forEach(({ isOn, to }, index) => {
+    if (isOn) return
+    const until = switches[index + 1]?.at ?? Infinity
+    const early = got.find(({ at }) => at > to + reactionMs && at < until)
+    if (early === undefined) book.ok()
+    else book.unexpected(`${name} gets something although it is disabled`, early)
+  })
 }
 
 /** At least once: taken, or given up after every attempt. */
@@ -66,13 +103,14 @@ function checkTaken(
   const bySeq = new Map(deliveries.map((one) => [one.seq, one]))
   const maxAttempts = history.setup.retryMs.length + 1
   for (const entry of history.log) {
-    if (owes(endpoint, entry) !== 'yes') continue
+    if (owes(history, endpoint, entry) !== 'yes') continue
     const { record, seq } = entry
     const receipts = byId.get(record.id) ?? []
     const delivery = bySeq.get(seq)
     const state = delivery?.state ?? 'not owed'
     const hasFailed = state === 'failed' && delivery?.attemptCount === maxAttempts
     if (state === 'delivered' && receipts.some(isTaken)) book.ok()
+    else if (state === 'cancelled' && isCalledOff(history, endpoint, entry)) book.uncertain()
     else if (hasFailed && !receipts.some((one) => isTaken(one) && isRead(history, one))) book.ok()
     else {
       const seen = receipts.length === 0 ? 'never seen' : `seen ${receipts.length} times`
@@ -105,7 +143,7 @@ function checkBelongs(
   const ageMs = at - sentAt
   if (entry === undefined) {
     book.unexpected(`${id}, which is not in the log, is sent to ${endpoint.name}`, receipt)
-  } else if (owes(endpoint, entry) === 'no') {
+  } else if (owes(history, endpoint, entry) === 'no') {
     book.unexpected(`${id} is not for ${endpoint.name}`, receipt, entry.record)
   } else if (!isSigned) book.unexpected(`${id} is signed badly`, receipt)
   else if ((ageMs < -1000 || ageMs > 4000) && !history.isPaused(sentAt - 1000, at)) {
@@ -177,7 +215,7 @@ function checkOrder(
   byId: ReadonlyMap<string, readonly Receipt[]>,
 ): void {
   const book = tally.for('12 order per job')
-  const owed = history.log.filter((entry) => owes(endpoint, entry) === 'yes')
+  const owed = history.log.filter((entry) => owes(history, endpoint, entry) === 'yes')
   for (const entries of grouped(owed, ({ event }) => event.source).values()) {
     let earlier: { entry: LogEntry; takenAt: number; receipt: Receipt } | null = null
     for (const entry of entries) {

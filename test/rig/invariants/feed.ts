@@ -10,9 +10,31 @@ export function checkFeed(history: History, tally: Tally): void {
   const frames = grouped(history.all('frame'), key)
   for (const segments of grouped(history.all('segment'), ({ reader }) => reader).values()) {
     const reading: Reading = { history, book, reached: null }
-    for (const segment of segments) read(reading, segment, frames.get(key(segment)) ?? [])
+    for (const segment of segments) {
+      const ofSegment = frames.get(key(segment)) ?? []
+      read(reading, segment, ofSegment)
+      checkSilence(reading, segment, ofSegment)
+    }
     checkEnd(reading, segments)
   }
+}
+
+/** So often a stream says something at least, with some patience for a busy machine, in ms. */
+const longestSilenceMs = 15_000 + 2000
+
+/** A stream is never silent for longer than its bookmarks are apart. */
+function checkSilence(
+  { history, book }: Reading,
+  segment: Segment,
+  frames: readonly Frame[],
+): void {
+  frames.slice(1).forEach((next, index) => {
+    const one = frames[index]
+    if (one === undefined || next.at - one.at <= longestSilenceMs) return
+    if (history.isPaused(one.at, next.at)) return
+    const seconds = Math.round((next.at - one.at) / 1000)
+    book.lost(`${segment.reader} hears nothing for ${seconds} s`, segment, one, next)
+  })
 }
 
 interface Reading {

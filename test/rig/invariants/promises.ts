@@ -31,7 +31,11 @@ function checkAcknowledged(history: History, tally: Tally): void {
     if (done !== undefined && (told.length === 0 || !jobs.has(jobid))) {
       book.lost(`${jobid} was acknowledged, and is not there`, done)
     } else book.ok()
-    if (stopped.has(jobid)) continue
+    // One that was stopped, or lost, is watched anew when it is registered again.
+    const isLost = history.log.some(
+      ({ event }) => event.type === 'job.lost' && event.subject === jobid,
+    )
+    if (stopped.has(jobid) || isLost) continue
     const beginnings = of.filter(({ status }) => status === 201)
     if (told.length > 1) {
       book.duplicated(`${jobid} is watched ${told.length} times`, ...told.map((one) => one.record))
@@ -78,6 +82,7 @@ function checkConvergence(history: History, tally: Tally): void {
   for (const job of history.all('job')) {
     const status = last.get(`${job.upstream}/${job.jobid}`)?.status
     if (job.state === 'stopped') book.uncertain()
+    else if (job.state === 'lost') book.lost(`${job.jobid} is still lost`, job)
     else if (job.status !== status) {
       book.lost(`${job.jobid} is ${String(job.status)}, and really ${String(status)}`, job)
     } else if (job.problem !== null) {
