@@ -59,7 +59,8 @@ describe('wait in a pipe', story, () => {
     }
     await at.logged('type=job.lost')
     await at.logged('jobid=failed&type=job.failed')
-    const timeout = ['--timeout', '500ms']
+    // Long enough for a busy machine to register three jobs.
+    const timeout = ['--timeout', '2s']
     const cases: (readonly [readonly string[], number])[] = [
       [['well', 'warned'], 0],
       [['well', 'failed'], 1],
