@@ -110,7 +110,9 @@ export class History {
 
   /** Whether a connection was meddled with at a time that could have hurt what it carried. */
   isHurt(connection: string, from: number, to: number): boolean {
-    return (this.#hurtAt.get(connection) ?? []).some((at) => at >= from && at <= to + settleMs)
+    const times = this.#hurtAt.get(connection) ?? []
+    // What was on its way already may have arrived at its end, but no answer comes back.
+    return times.some((at) => at >= from - settleMs && at <= to + settleMs)
   }
 
   /** Whether the daemon was paused in between, or so shortly before that what it began was late. */

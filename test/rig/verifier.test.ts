@@ -364,6 +364,11 @@ describe('what a kill leaves open is uncertain and no finding:', () => {
       with_(version(3), anAsk(5.6, 3)),
     ],
     [
+      'an event that had just passed when its connection broke',
+      '11 retries',
+      with_(aReceipt(8, 12), { kind: 'hurt', at: at(9.31), connection: 'c2' }),
+    ],
+    [
       'a request that was on its way while the daemon was stopped',
       '3 completeness',
       with_(version(3), anAsk(11, 3), daemon(11.01, 'paused'), daemon(12, 'resumed')),

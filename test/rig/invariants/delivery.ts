@@ -200,7 +200,11 @@ function checkSilence(history: History, tally: Tally, got: readonly Receipt[]): 
     const { retryAfterMs, answeredAt, answer } = told
     if (retryAfterMs === null || answeredAt === null || (answer !== 429 && answer !== 503)) continue
     const [from, to] = [answeredAt + reactionMs, answeredAt + retryAfterMs - 50]
-    const early = got.find(({ at }) => at > from && at < to)
+    // Whoever enables it again does not want to wait.
+    const isEnabled = switchesOf(history, told.endpoint).some(
+      (one) => one.isOn && one.to >= told.at && one.at <= to,
+    )
+    const early = isEnabled ? undefined : got.find(({ at }) => at > from && at < to)
     if (early === undefined) book.ok()
     else if (!isRead(history, told) || history.isInterrupted(told.at, answeredAt)) book.uncertain()
     else book.unexpected(`${told.endpoint} gets something although it wants silence`, told, early)
