@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { search } from './canaries.ts'
@@ -48,8 +48,8 @@ export interface Outcome {
 /** Runs the built daemon amid everything that can go wrong, and holds what happened against what it promises. */
 export async function runRig(options: RigOptions): Promise<Outcome> {
   const { seed, restMs = 5000, drainMs = 60_000, say = () => undefined } = options
-  const written = writeScript(options)
-  const script = { ...written, blows: options.blows ?? written.blows }
+  const whole = writeScript(options)
+  const script = { ...whole, blows: options.blows ?? whole.blows }
   const folder = await mkdtemp(join(tmpdir(), `jobwatch-rig-${seed}-`))
   const trail = new Trail(join(folder, 'trace.jsonl'))
   say(`seed ${seed}, traces in ${folder}`)
@@ -108,6 +108,7 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
     say(name)
   }
   phase('load')
+  const sampling = setInterval(() => daemon.sample({ isAtRest: false }), 2000)
   for (const upstream of upstreams) upstream.begin()
   const load = performLoad(script, {
     daemon,
@@ -133,6 +134,10 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   phase('drained')
   if (!isDrained) say('it has not come to rest in time')
 
+  clearInterval(sampling)
+  const listed = daemon.sample({ isAtRest: isDrained })
+  const files = ['jobwatch.db', 'jobwatch.db-wal']
+  const written = files.map((name) => readIfThere(join(folder, name))).join('')
   const apiText = await writeEnd(clients, trail)
   await Promise.all(readers.map((one) => one.stop()))
   await daemon.stop()
@@ -143,8 +148,9 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   trail.write(search('the API', apiText, canaries))
   trail.write(search('what receivers got', hooks.bodies.join('\n'), canaries))
   // Its own secrets are in the database; those of the configuration are not.
-  const bytes = readFileSync(join(folder, 'jobwatch.db'), 'latin1')
-  trail.write(search('the database', bytes, canaries))
+  trail.write(search('its files while it ran', written, canaries))
+  trail.write(search('the database', readIfThere(join(folder, 'jobwatch.db')), canaries))
+  trail.write(search('the list of processes', listed, canaries))
 
   await Promise.all([toProd, toLab, toHooks, toDaemon].map((one) => one.close()))
   await Promise.all([...upstreams, hooks].map((one) => one.close()))
@@ -155,4 +161,9 @@ export async function runRig(options: RigOptions): Promise<Outcome> {
   await writeFile(join(folder, 'report.txt'), text)
   if (report.findings.length === 0) await rm(folder, { recursive: true, force: true })
   return { report, text, folder }
+}
+
+/** The bytes of a file, each as a character. */
+function readIfThere(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'latin1') : ''
 }

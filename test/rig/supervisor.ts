@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -67,6 +68,25 @@ export class Supervisor {
     const end = await Promise.race([run.ended, listening.catch(() => run.ended)])
     this.printed += run.stdout + run.stderr
     trail.write({ kind: 'rival', at: now(), code: end?.code ?? null, said: run.stderr })
+  }
+
+  /** Writes down what it takes up, where the system says so; returns how it is listed there. */
+  sample({ isAtRest }: { readonly isAtRest: boolean }): string {
+    const { trail, folder } = this.#options
+    const pid = this.#run?.child.pid
+    if (process.platform !== 'linux' || pid === undefined) return ''
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      const rssBytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024
+      const openFiles = readdirSync(`/proc/${pid}/fd`).length
+      const wal = statSync(join(folder, 'jobwatch.db-wal'), { throwIfNoEntry: false })
+      const walBytes = wal?.size ?? 0
+      trail.write({ kind: 'sample', at: now(), isAtRest, rssBytes, openFiles, walBytes })
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    } catch {
+      // It has just gone.
+      return ''
+    }
   }
 
   async kill(): Promise<void> {

@@ -88,6 +88,10 @@ export function fineTrace(): TraceRecord[] {
     { kind: 'ready', at: at(20), status: 200 },
     { kind: 'rival', at: at(10), code: 1, said: 'The database is in use' },
     { kind: 'searched', where: 'what it printed', found: [] },
+    ...[false, true].map((isAtRest): TraceRecord => ({
+      ...{ kind: 'sample', at: at(19), isAtRest },
+      ...{ rssBytes: 100e6, openFiles: 40, walBytes: 4e6 },
+    })),
     ...log.flatMap((text, index): Logged[] => {
       const id = `e-${index + 1}`
       return [

@@ -227,6 +227,17 @@ export interface Searched {
   readonly found: readonly string[]
 }
 
+/** What the daemon takes up at a moment, as its system says. */
+export interface Sample {
+  readonly kind: 'sample'
+  readonly at: number
+  /** True after everything has come to rest. */
+  readonly isAtRest: boolean
+  readonly rssBytes: number
+  readonly openFiles: number
+  readonly walBytes: number
+}
+
 /** A line of the daemon that says that something is wrong in itself. */
 export interface Complaint {
   readonly kind: 'complaint'
@@ -257,6 +268,7 @@ export type TraceRecord =
   | FinalEndpoint
   | Ready
   | Searched
+  | Sample
   | Complaint
 
 /** Epoch ms by a clock that nobody sets back; what all records go by. */

@@ -12,7 +12,7 @@ test('a trace in which all is as it should be gives no finding, and every invari
   expect(findings).toEqual([])
   const uncounted = [...counts].filter(([, { ok }]) => ok === 0).map(([name]) => name)
   expect(uncounted).toEqual([])
-  expect(counts.size).toBe(18)
+  expect(counts.size).toBe(19)
 })
 
 test('a trace is the same after it was written down and read again', () => {
@@ -264,6 +264,18 @@ describe('a planted violation is found, named, and shown with a witness:', () =>
       '16 politeness',
       'unexpected',
       with_({ kind: 'token-ask', at: at(3), upstream: 'prod', isGiven: true }),
+    ],
+    [
+      'memory that grows without end',
+      '17 bounds',
+      'unexpected',
+      with_({ kind: 'sample', at: 1, isAtRest: false, rssBytes: 2e9, openFiles: 50, walBytes: 0 }),
+    ],
+    [
+      'files that stay open',
+      '17 bounds',
+      'unexpected',
+      with_({ kind: 'sample', at: 1, isAtRest: true, rssBytes: 1e8, openFiles: 350, walBytes: 0 }),
     ],
     [
       'a secret in what was printed',

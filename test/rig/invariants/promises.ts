@@ -8,6 +8,7 @@ export function checkPromises(history: History, tally: Tally): void {
   checkEndpoints(history, tally)
   checkLabels(history, tally)
   checkConvergence(history, tally)
+  checkBounds(history, tally)
   checkSecrecy(history, tally)
   checkExits(history, tally)
 }
@@ -97,6 +98,23 @@ function checkConvergence(history: History, tally: Tally): void {
   for (const ready of history.all('ready')) {
     if (ready.status === 200) book.ok()
     else book.unexpected(`it is not ready: ${ready.status}`, ready)
+  }
+}
+
+/** Generous: what is meant is that nothing grows without end. */
+const bounds = { rssBytes: 512e6, walBytes: 128e6, openFiles: 400 }
+const filesAtRest = 100
+
+function checkBounds(history: History, tally: Tally): void {
+  const book = tally.for('17 bounds')
+  for (const sample of history.all('sample')) {
+    const over = (['rssBytes', 'walBytes', 'openFiles'] as const).filter(
+      (name) => sample[name] > bounds[name],
+    )
+    if (over.length > 0) book.unexpected(`it takes up too much: ${over.join(', ')}`, sample)
+    else if (sample.isAtRest && sample.openFiles > filesAtRest) {
+      book.unexpected(`${sample.openFiles} files are still open at rest`, sample)
+    } else book.ok()
   }
 }
 
