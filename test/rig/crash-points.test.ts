@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { EventList } from '../../src/http/schemas.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
+import { openDatabase } from '../../src/store/sqlite/database.ts'
+import { migrate, readMigrations } from '../../src/store/sqlite/migrate.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 import { running, until } from '../e2e/ground.ts'
 import { anUpstream, callApi } from '../helpers/app.ts'
@@ -53,12 +55,14 @@ describe.runIf(canTrace)(
       }
     }
 
-    /** A folder with a configuration, and the database of the template unless it is to be fresh. */
-    async function place(name: string, { isFresh = false } = {}): Promise<string> {
+    /** A folder with a configuration, and a database. */
+    async function place(name: string, database: Beginning = 'known'): Promise<string> {
       const at = join((await folder).path, name)
       await mkdir(at)
       await writeFile(join(at, 'jobwatch.yaml'), stringify(configOf(at)))
-      if (!isFresh) await copyFile(join(template, 'jobwatch.db'), join(at, 'jobwatch.db'))
+      const file = join(at, 'jobwatch.db')
+      if (database === 'known') await copyFile(join(template, 'jobwatch.db'), file)
+      if (database === 'old') makeOldDatabase(file)
       return at
     }
 
@@ -101,10 +105,10 @@ describe.runIf(canTrace)(
       ]
     }
 
-    async function sweep(name: string, options: { readonly isFresh: boolean }): Promise<number> {
+    async function sweep(database: Beginning): Promise<number> {
       let kills = 0
       for (let n = 1 + Math.floor(Math.random() * stride); ; n += stride) {
-        const at = await place(`${name}-${n}`, options)
+        const at = await place(`${database}-${n}`, database)
         const acknowledged = await runUntilKilled(at, killedAt(n))
         if (acknowledged === null) return kills
         kills += 1
@@ -113,11 +117,15 @@ describe.runIf(canTrace)(
     }
 
     test('of the making of a fresh database and the first registrations, it starts and has kept its word', async () => {
-      expect(await sweep('fresh', { isFresh: true })).toBeGreaterThan(0)
+      expect(await sweep('fresh')).toBeGreaterThan(0)
+    })
+
+    test('of an upgrade from the first release, it starts and has kept its word', async () => {
+      expect(await sweep('old')).toBeGreaterThan(0)
     })
 
     test('of registrations and looks, it starts and has kept its word', async () => {
-      expect(await sweep('known', { isFresh: false })).toBeGreaterThan(0)
+      expect(await sweep('known')).toBeGreaterThan(0)
     })
 
     test('of a backup, the copy is whole or not there, and the next one works', async () => {
@@ -183,7 +191,7 @@ describe.runIf(canTrace)(
 
     /** How many registrations were answered before the log was synced that they were written to. */
     async function unsynced(name: string, program = 'dist/main.js'): Promise<number> {
-      const at = await place(name, { isFresh: true })
+      const at = await place(name, 'fresh')
       const output = join(at, 'calls')
       const trace = 'trace=pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg'
       const strace = ['-yy', '-s', '24', '-e', trace, '-o', output]
@@ -207,6 +215,15 @@ describe.runIf(canTrace)(
     }
   },
 )
+
+/** What the daemon finds: nothing, a database of its own, or one with the first schema of all. */
+type Beginning = 'fresh' | 'known' | 'old'
+
+function makeOldDatabase(file: string): void {
+  const db = openDatabase(file)
+  migrate(db, readMigrations().slice(0, 1), Date.now())
+  db.close()
+}
 
 /** Where it listens; null when it dies before. */
 async function listening(run: Run): Promise<string | null> {
