@@ -8,7 +8,7 @@ import type {
   EndpointAnswer,
   ReplayAnswer,
 } from '../http/schemas.ts'
-import { errorWords } from './api.ts'
+import { useActing } from './acting.ts'
 import { Dialog } from './dialog.tsx'
 import { StateMark } from './face.tsx'
 import { useLoaded } from './loaded.ts'
@@ -92,48 +92,33 @@ function matchWords({ match }: EndpointAnswer): string {
 
 function EndpointActions({ endpoint }: { readonly endpoint: EndpointAnswer }) {
   const { api, live, mayWrite, tell } = usePage()
-  const [dialog, setDialog] = useState<'replay' | 'disable' | null>(null)
-  const [error, setError] = useState<string | null>(null)
-  const [isBusy, setIsBusy] = useState(false)
+  const { dialog, error, isBusy, show, act } = useActing<'replay' | 'disable'>()
   if (!mayWrite) return null
-
-  function show(next: typeof dialog): void {
-    setError(null)
-    setDialog(next)
-  }
   const path = `v1/endpoints/${encodeURIComponent(endpoint.name)}`
-
-  async function act(call: () => Promise<void>): Promise<void> {
-    setIsBusy(true)
-    try {
+  /** Shows at once what came of it. */
+  const actAndLook = (call: () => Promise<void>) =>
+    act(async () => {
       await call()
-      show(null)
       await live.refresh()
-    } catch (failure) {
-      if (dialog === null) tell(errorWords(failure), 'bad')
-      else setError(errorWords(failure))
-    } finally {
-      setIsBusy(false)
-    }
-  }
+    })
 
   const test = () =>
-    act(async () => {
+    actAndLook(async () => {
       const { body } = await api.post<AttemptAnswer>(`${path}/test`)
       tell(`${endpoint.name}: ${attemptWords(body)}`, isTaken(body) ? 'good' : 'bad')
     })
   const enable = () =>
-    act(async () => {
+    actAndLook(async () => {
       await api.post(`${path}/enable`)
       tell(`${endpoint.name} is enabled: it gets what happens from now on`)
     })
   const disable = () =>
-    act(async () => {
+    actAndLook(async () => {
       await api.post(`${path}/disable`)
       tell(`${endpoint.name} is disabled`)
     })
   const replay = (since: string) =>
-    act(async () => {
+    actAndLook(async () => {
       const { body } = await api.post<ReplayAnswer>(`${path}/replay`, { since })
       const words = body.queued === 1 ? 'one event is' : `${body.queued} events are`
       tell(`${endpoint.name}: ${words} sent again`)

@@ -1,8 +1,9 @@
-import { useRef, useState } from 'preact/hooks'
+import { useRef } from 'preact/hooks'
 import { endingOf } from '../core/ending.ts'
 import { safe } from '../core/safe.ts'
 import type { JobAnswer } from '../http/schemas.ts'
-import { errorWords, jobPath } from './api.ts'
+import { useActing } from './acting.ts'
+import { jobPath } from './api.ts'
 import type { Answered } from './api.ts'
 import { Dialog } from './dialog.tsx'
 import { usePage } from './page.ts'
@@ -20,30 +21,16 @@ interface JobActionsProps {
 /** What a person may do to a job: poll now, name it, stop watching. */
 export function JobActions({ job, onChanged }: JobActionsProps) {
   const { api, live, mayWrite, tell } = usePage()
-  const [dialog, setDialog] = useState<'edit' | 'stop' | null>(null)
-  const [error, setError] = useState<string | null>(null)
-  const [isBusy, setIsBusy] = useState(false)
+  const { dialog, error, isBusy, show, act } = useActing<'edit' | 'stop'>()
   if (!mayWrite) return null
 
-  function show(next: typeof dialog): void {
-    setError(null)
-    setDialog(next)
-  }
-
-  async function act(words: string, call: () => Promise<Answered<JobAnswer | null>>) {
-    setIsBusy(true)
-    try {
+  function change(words: string, call: () => Promise<Answered<JobAnswer | null>>): void {
+    void act(async () => {
       const { body, ...rest } = await call()
       if (body !== null) live.learn({ body, ...rest })
       onChanged()
-      show(null)
       tell(words)
-    } catch (failure) {
-      if (dialog === null) tell(errorWords(failure), 'bad')
-      else setError(errorWords(failure))
-    } finally {
-      setIsBusy(false)
-    }
+    })
   }
 
   const isWatched = job.state !== 'stopped'
@@ -54,7 +41,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
         <button
           type="button"
           disabled={isBusy}
-          onClick={() => void act('Looked at just now', () => api.post(jobPath(job, '/poll')))}
+          onClick={() => change('Looked at just now', () => api.post(jobPath(job, '/poll')))}
         >
           Poll now
         </button>
@@ -64,7 +51,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
           disabled={isBusy}
           onClick={() => {
             const { upstream, jobid } = job
-            void act('Watched again', () => api.post('v1/jobs', { upstream, jobid }))
+            change('Watched again', () => api.post('v1/jobs', { upstream, jobid }))
           }}
         >
           Watch again
@@ -83,7 +70,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
           job={job}
           error={error}
           onClose={() => show(null)}
-          onSave={(change) => void act('Saved', () => api.patch(jobPath(job), change))}
+          onSave={(edit) => change('Saved', () => api.patch(jobPath(job), edit))}
         />
       )}
       {dialog === 'stop' && (
@@ -105,7 +92,7 @@ export function JobActions({ job, onChanged }: JobActionsProps) {
               type="button"
               class="danger"
               disabled={isBusy}
-              onClick={() => void act('No longer watched', () => api.delete(jobPath(job)))}
+              onClick={() => change('No longer watched', () => api.delete(jobPath(job)))}
             >
               {isOver ? 'Put away' : 'Stop watching'}
             </button>
