@@ -20,6 +20,26 @@ test('a trace is the same after it was written down and read again', () => {
   expect(fromLines(toLines(records))).toEqual(records)
 })
 
+test('what a kill left in doubt is not counted against the next one, however soon that comes', () => {
+  const { findings } = verify(
+    inOrder([
+      ...fineTrace().filter((one) => one.kind !== 'receipt'),
+      daemon(6.3, 'killed'),
+      { ...daemon(6.31, 'gone'), code: null, signal: 'SIGKILL' },
+      daemon(6.4, 'spawned'),
+      daemon(6.5, 'ready'),
+      ...[3, 4].flatMap((seq) => [aReceipt(seq, 4.5), aReceipt(seq, 6.1)]),
+      ...[5, 6].flatMap((seq) => [aReceipt(seq, 6.2), aReceipt(seq, 6.6)]),
+    ]),
+  )
+  expect(findings.filter(({ text }) => text.includes('after one kill'))).toEqual([])
+})
+
+function inOrder(records: readonly TraceRecord[]): TraceRecord[] {
+  const timeOf = (one: TraceRecord) => ('at' in one ? one.at : Infinity)
+  return records.toSorted((a, b) => timeOf(a) - timeOf(b))
+}
+
 describe('a planted violation is found, named, and shown with a witness:', () => {
   const cases: readonly [what: string, invariant: string, fault: Fault, change: Change][] = [
     [

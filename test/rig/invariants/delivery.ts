@@ -183,8 +183,10 @@ function checkRepeats(history: History, tally: Tally, all: readonly (readonly Re
   const repeats = all.flatMap((attempts) =>
     attempts.slice(0, -1).filter((one) => isTaken(one) && isRead(history, one)),
   )
-  for (const { endedAt, goneAt } of history.lives) {
-    const ofLife = repeats.filter(({ at }) => at <= goneAt + 500 && at >= endedAt - settleMs)
+  for (const { from, endedAt, goneAt } of history.lives) {
+    // What an earlier kill left in doubt was sent before this life.
+    const since = Math.max(endedAt - settleMs, from)
+    const ofLife = repeats.filter(({ at }) => at <= goneAt + 500 && at >= since)
     if (ofLife.length <= history.setup.inFlight) book.ok()
     else {
       const name = ofLife[0]?.endpoint ?? ''
