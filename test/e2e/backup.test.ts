@@ -111,7 +111,7 @@ test('a backup that is killed at any moment leaves the older one, or a whole new
 test('a backup says what is wrong, and with what', async () => {
   await using at = await busyDaemon()
   const onItself = at.backUp(join(at.folder, 'jobwatch.db'))
-  expect((await onItself.ended).code).toBe(1)
+  expect((await onItself.ended).code).toBe(2)
   expect(onItself.stderr).toMatch(/belongs to the database itself/)
   const nowhere = at.backUp(join(at.folder, 'none', 'copy.db'))
   expect((await nowhere.ended).code).toBe(1)

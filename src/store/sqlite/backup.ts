@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { AppError } from '../../core/errors.ts'
+import { AppError, UsageError } from '../../core/errors.ts'
 import { newEpoch } from '../../ids.ts'
 
 /** What a copy holds. */
@@ -60,13 +60,13 @@ function refuseOwnFiles(database: string, target: string): void {
   const own = realpathSync(database)
   const aim = existsSync(target) ? realpathSync(target) : target
   if (['', '-wal', '-shm', '-journal', '.lock'].some((suffix) => aim === own + suffix)) {
-    throw new AppError(
+    throw new UsageError(
       'backup_refused',
       `${target} belongs to the database itself: name another file`,
     )
   }
   if (existsSync(aim) && !statSync(aim).isFile()) {
-    throw new AppError('backup_refused', `${target} is no file: name the file to write to`)
+    throw new UsageError('backup_refused', `${target} is no file: name the file to write to`)
   }
 }
 
