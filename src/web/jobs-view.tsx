@@ -13,6 +13,8 @@ import { useReadable } from './store.ts'
 const stepRows = 200
 const pageRows = 500
 const retryMs = 3000
+/** So near to the end of the list more is asked for. */
+const nearPx = 600
 
 /** Where the list was when it was left, for the way back to it. */
 interface Left {
@@ -28,7 +30,7 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
   const isWhole = useReadable(live.isWhole)
   const heardOf = useReadable(live.jobs)
   const known = isWhole ? heardOf : null
-  const { hasMore, isLoading, error, loadMore } = useFurtherJobs(filters, known !== null)
+  const { hasMore, isLoading, error, next, loadMore } = useFurtherJobs(filters, known !== null)
   const query = JSON.stringify(filters)
   const [room, setRoom] = useState(left?.query === query ? left.room : stepRows)
   const isFirst = useRef(true)
@@ -79,7 +81,7 @@ export function JobsView({ filters }: { readonly filters: Filters }) {
         </>
       )}
       <ListEnd
-        {...{ jobs: jobs?.length ?? null, room, hasMore, isLoading, error, filters }}
+        {...{ jobs: jobs?.length ?? null, room, hasMore, isLoading, error, next, filters }}
         onSeen={more}
       />
     </>
@@ -152,6 +154,7 @@ function useFurtherJobs(filters: Filters, isStarted: boolean) {
 
   return {
     hasMore: next !== null,
+    next: next ?? null,
     isLoading: isLoading || next === undefined,
     error: error === null ? null : errorWords(error),
     loadMore: () => {
@@ -166,27 +169,33 @@ interface ListEndProps {
   readonly hasMore: boolean
   readonly isLoading: boolean
   readonly error: string | null
+  /** Where the next page begins. */
+  readonly next: string | null
   readonly filters: Filters
   readonly onSeen: () => void
 }
 
 /** What stands below the rows; that it comes into sight asks for more. */
-function ListEnd({ jobs, room, hasMore, isLoading, error, filters, onSeen }: ListEndProps) {
+function ListEnd({ jobs, room, hasMore, isLoading, error, next, filters, onSeen }: ListEndProps) {
   const mark = useRef<HTMLParagraphElement>(null)
   const seen = useRef(onSeen)
   seen.current = onSeen
   const canGrow = jobs !== null && (room < jobs || hasMore)
   useEffect(() => {
-    if (mark.current === null || !canGrow) return
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        if (entry?.isIntersecting === true) seen.current()
-      },
-      { rootMargin: '600px' },
-    )
-    observer.observe(mark.current)
-    return () => observer.disconnect()
-  }, [canGrow, jobs, room, isLoading])
+    if (!canGrow) return
+    const look = () => {
+      const top = mark.current?.getBoundingClientRect().top ?? Infinity
+      if (top < window.innerHeight + nearPx) seen.current()
+    }
+    look()
+    window.addEventListener('scroll', look, { passive: true })
+    // Rows get their true height when they are drawn, which is no scrolling.
+    const timer = setInterval(look, 500)
+    return () => {
+      window.removeEventListener('scroll', look)
+      clearInterval(timer)
+    }
+  }, [canGrow, jobs, room, isLoading, next])
 
   return (
     <p ref={mark} class="list-end" role="status">
