@@ -51,6 +51,7 @@ export default tseslint.config(
         process: 'readonly',
         console: 'readonly',
         URL: 'readonly',
+        Buffer: 'readonly',
         performance: 'readonly',
         fetch: 'readonly',
         setTimeout: 'readonly',

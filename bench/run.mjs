@@ -1,29 +1,41 @@
-// Measures the daemon against yardsticks that do the bare minimum, both in this run, in turn.
-//   npm run bench [-- --quick]
-// Prints ratios (higher is better, 1 means as fast as the yardstick); single times depend on the
-// machine and are not worth quoting.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { unchangedPolls } from './unchanged-polls.mjs'
+// Measures the daemon, and beside it yardsticks that do the bare minimum, in turn and in one run.
+//   npm run bench -- [parts] [--quick] [--rounds N] [--json FILE]
+// What counts is the ratio between the two: single times depend on the machine.
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { isMet, summary, table } from './report.mjs'
 
-const isQuick = process.argv.includes('--quick')
-const rounds = isQuick ? 3 : 5
-const seconds = isQuick ? 2 : 5
+const parts = ['polls', 'changes', 'registry', 'fan-out', 'replay', 'stretches', 'schedule']
 
-const upstream = fork(new URL('./upstream.mjs', import.meta.url))
-const [{ port }] = await once(upstream, 'message')
-try {
-  const results = await unchangedPolls({ port, rounds, seconds, upstream })
-  console.table(
-    Object.fromEntries(Object.entries(results).map(([name, ratios]) => [name, summary(ratios)])),
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const unknown = positionals.filter((name) => !parts.includes(name))
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+if (unknown.length > 0 || !(rounds >= 1)) {
+  console.error(
+    `Usage: npm run bench -- [${parts.join('|')}]... [--quick] [--rounds N] [--json FILE]`,
   )
-} finally {
-  upstream.kill()
+  process.exit(2)
 }
 
-/** Minimum, median and maximum of the rounds. */
-function summary(ratios) {
-  const sorted = [...ratios].sort((a, b) => a - b)
-  const at = (index) => Number(sorted[index].toFixed(2))
-  return { min: at(0), median: at(Math.floor(sorted.length / 2)), max: at(sorted.length - 1) }
+const chosen = positionals.length > 0 ? positionals : parts
+const results = {}
+for (const name of chosen) {
+  const { about, run } = await import(`./parts/${name}.mjs`)
+  console.log(`\n${name}: ${about}`)
+  const lines = await run({ rounds, isQuick: values.quick })
+  console.log(table(lines))
+  results[name] = lines.map((line) => ({ ...line, ...summary(line.values), isMet: isMet(line) }))
+}
+if (values.json !== undefined) {
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+  const report = { at: new Date().toISOString(), machine, rounds, parts: results }
+  writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
 }

@@ -1,0 +1,31 @@
+// How long ago the upstream gave the answers that events tell of.
+
+const mark = Buffer.from('"requestId":"')
+
+/** Gathers the ages, in ms, of all answers that bytes tell of. */
+export class Moments {
+  #ages = []
+  count = 0
+
+  note(bytes) {
+    const now = process.hrtime.bigint()
+    for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + mark.length)) {
+      const from = at + mark.length
+      const end = bytes.indexOf('"', from)
+      // Cut by the end of a chunk: counted, but of an age that cannot be read.
+      this.count += 1
+      if (end === -1) return
+      this.#ages.push(Number(now - BigInt(bytes.latin1Slice(from, end))) / 1e6)
+    }
+  }
+
+  /** Begins anew; answers with what there was. */
+  take() {
+    const sorted = Float64Array.from(this.#ages).sort()
+    const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+    const taken = { count: this.count, p50: at(0.5), p99: at(0.99) }
+    this.#ages = []
+    this.count = 0
+    return taken
+  }
+}
