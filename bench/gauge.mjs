@@ -9,12 +9,13 @@ const functions = { 'gauge.read': read, 'gauge.reset': reset }
 let early = []
 
 process.on('message', answer)
-// A process that has nothing else to do shall end, and none is left behind.
+// The gauge alone keeps no process going, and none is left behind.
 process.channel.unref()
 process.on('disconnect', () => process.exit())
 
 /** Lets the process that started this one call these functions by name. */
 export function answerCalls(more) {
+  process.channel.ref()
   Object.assign(functions, more)
   const calls = early
   early = []

@@ -41,12 +41,15 @@ export function launch(file, args = [], { stdout = 'ignore', execArgv = [] } = {
     waiting.get(id)?.resolve(answer)
     waiting.delete(id)
   })
-  child.on('exit', (code) => {
-    for (const { reject } of waiting.values()) reject(new Error(`${file} ended with ${code}`))
+  let hasEnded = false
+  child.on('exit', (code, signal) => {
+    hasEnded = true
+    for (const { reject } of waiting.values()) reject(new Error(`${file} ended: ${code ?? signal}`))
   })
 
   /** Calls what the process answers to under that name. */
   function call(name, payload) {
+    if (hasEnded) throw new Error(`${file} has ended`)
     calls += 1
     const id = calls
     return new Promise((resolve, reject) => {
@@ -143,4 +146,11 @@ export async function whileDoing(process, work) {
   const seconds = (performance.now() - begunAt) / 1000
   const after = await process.gauge()
   return { result, seconds, cpuMs: after.cpuMs - before.cpuMs, rssBytes: after.rssBytes }
+}
+
+/** The value of a daemon's metric, all its labels together. */
+export async function metricOf(url, name) {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  const values = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))
+  return [...values].reduce((sum, [, value]) => sum + Number(value), 0)
 }

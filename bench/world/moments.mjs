@@ -12,10 +12,10 @@ export class Moments {
     for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + mark.length)) {
       const from = at + mark.length
       const end = bytes.indexOf('"', from)
-      // Cut by the end of a chunk: counted, but of an age that cannot be read.
+      const answeredAt = bytes.latin1Slice(from, end === -1 ? from : end)
+      // Where a chunk ends in the middle of it it is counted, but cannot be read.
       this.count += 1
-      if (end === -1) return
-      this.#ages.push(Number(now - BigInt(bytes.latin1Slice(from, end))) / 1e6)
+      if (/^\d+$/.test(answeredAt)) this.#ages.push(Number(now - BigInt(answeredAt)) / 1e6)
     }
   }
 

@@ -7,17 +7,16 @@ const moments = new Moments()
 let socket = null
 answerCalls({
   open(url) {
-    const { hostname, port, pathname, search } = new URL(url)
+    const { hostname, port, host, pathname, search } = new URL(url)
     socket?.destroy()
     moments.take()
     return new Promise((resolve, reject) => {
       socket = connect({ host: hostname, port: Number(port), noDelay: true })
-      socket.on('connect', () => {
-        socket.write(
-          `GET ${pathname}${search} HTTP/1.1\r\nhost: bench\r\naccept: text/event-stream\r\n\r\n`,
-        )
+      socket.write(`GET ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
+      socket.once('data', (bytes) => {
+        if (bytes.toString().startsWith('HTTP/1.1 200 ')) resolve()
+        else reject(new Error(`the stream was answered: ${bytes}`))
       })
-      socket.once('data', resolve)
       socket.on('data', (bytes) => moments.note(bytes))
       socket.on('error', reject)
     })

@@ -23,6 +23,7 @@ export class JobTable {
   readonly #selectIsKept
   readonly #insert
   readonly #update
+  readonly #updateInPlace
   readonly #putDocument
   readonly #selectDocument
 
@@ -51,9 +52,16 @@ export class JobTable {
       `INSERT INTO jobs (${jobColumns.join(', ')})
        VALUES (${jobColumns.map((column) => `@${column}`).join(', ')})`,
     )
+    const isNext = 'id = @id AND revision = @revision - 1'
     this.#update = db.prepare<[JobRow]>(
-      `UPDATE jobs SET ${jobColumns.map((column) => `${column} = @${column}`).join(', ')}
-        WHERE id = @id AND revision = @revision - 1`,
+      `UPDATE jobs SET ${assignments(jobColumns)} WHERE ${isNext}`,
+    )
+    // SQLite writes every index anew that has a column which is named here, changed or not.
+    const unindexed = jobColumns.filter((column) => !indexedColumns.has(column))
+    this.#updateInPlace = db.prepare<[JobRow]>(
+      `UPDATE jobs SET ${assignments(unindexed)}
+        WHERE ${isNext} AND state = @state AND status IS @status
+          AND looks_left = @looks_left AND watched_at = @watched_at`,
     )
     this.#putDocument = db.prepare<[number, string]>(
       `INSERT INTO documents (job_id, text) VALUES (?, ?)
@@ -107,8 +115,11 @@ export class JobTable {
 
   /** Writes a job whose revision is one more than the stored one; null when it is not. */
   update(job: Job): Job | null {
-    const { changes } = this.#update.run({ id: job.id, ...fromJob(job) })
-    return changes === 1 ? job : null
+    const row = { id: job.id, ...fromJob(job) }
+    // Most looks change nothing that an index is about.
+    const isWritten =
+      this.#updateInPlace.run(row).changes === 1 || this.#update.run(row).changes === 1
+    return isWritten ? job : null
   }
 
   putDocument(jobId: number, text: string): void {
@@ -165,4 +176,18 @@ export class JobTable {
     this.#listStatements.set(sql, statement)
     return statement
   }
+}
+
+/** Columns that an index is about; the two that name a job never change. */
+const indexedColumns: ReadonlySet<string> = new Set([
+  'upstream',
+  'jobid',
+  'state',
+  'status',
+  'looks_left',
+  'watched_at',
+])
+
+function assignments(columns: readonly string[]): string {
+  return columns.map((column) => `${column} = @${column}`).join(', ')
 }

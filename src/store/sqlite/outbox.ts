@@ -176,27 +176,21 @@ export class Outbox {
   }
 
   record({ deliveryId, result, after, isByHand, now }: AttemptRecord): void {
-    const pending = this.#sql.selectPending.get(deliveryId)
-    const number = (this.#sql.selectAttemptCount.get(deliveryId) ?? 0) + 1
-    this.#sql.insertAttempt.run({
-      deliveryId,
-      number,
-      at: result.at,
-      durationMs: result.durationMs,
-      status: result.status,
-      error: result.error,
-      answer: result.answer,
-    })
-    this.#sql.countAttempt.run(number, isByHand ? 1 : 0, deliveryId)
-    if (after.state === 'unchanged') return
+    const before = this.#sql.selectTried.get(deliveryId)
+    if (before === undefined) throw new Error(`there is no delivery ${deliveryId}`)
+    const number = before.attemptCount + 1
+    const { at, durationMs, status, error, answer } = result
+    this.#sql.insertAttempt.run({ deliveryId, number, at, durationMs, status, error, answer })
+    const counts = { deliveryId, number, byHand: isByHand ? 1 : 0 }
+    const isPending = before.state === 'pending'
     // Settled meanwhile: the attempt is still a fact, but what was settled stays.
-    if (pending === undefined && !isByHand) return
-    if (after.state === 'pending') {
-      this.#sql.reschedule.run(after.dueAt, deliveryId)
-      return
+    if (after.state === 'unchanged' || !(isPending || isByHand)) this.#sql.count.run(counts)
+    else if (after.state === 'pending') {
+      this.#sql.reschedule.run({ ...counts, dueAt: after.dueAt })
+    } else {
+      this.#sql.finish.run({ ...counts, state: after.state, now })
+      if (isPending) this.#sql.releaseNext.run({ ...before, now })
     }
-    this.#sql.finish.run(after.state, now, deliveryId)
-    if (pending !== undefined) this.#sql.releaseNext.run({ ...pending, now })
   }
 }
 
@@ -208,6 +202,15 @@ interface Place {
   readonly id: number
   readonly seq: number
 }
+
+/** The attempts of a delivery with the latest one. */
+interface Counts {
+  readonly deliveryId: number
+  readonly number: number
+  /** 1 when somebody asked for it, else 0. */
+  readonly byHand: number
+}
+const counted = 'attempt_count = @number, by_hand_count = by_hand_count + @byHand'
 
 function prepareStatements(db: Database) {
   return {
@@ -313,9 +316,10 @@ function prepareStatements(db: Database) {
     countLeftOut: db
       .prepare<[number], number>('SELECT count(*) FROM deliveries WHERE superseded_by = ?')
       .pluck(),
-    selectAttemptCount: db
-      .prepare<[number], number>('SELECT attempt_count FROM deliveries WHERE id = ?')
-      .pluck(),
+    selectTried: db.prepare<[number], Lane & { state: string; attemptCount: number }>(
+      `SELECT endpoint_id AS endpointId, jobid, upstream, state, attempt_count AS attemptCount
+         FROM deliveries WHERE id = ?`,
+    ),
     insertAttempt: db.prepare<
       [
         {
@@ -332,14 +336,13 @@ function prepareStatements(db: Database) {
       `INSERT INTO attempts (delivery_id, number, at, duration_ms, status, error, answer)
        VALUES (@deliveryId, @number, @at, @durationMs, @status, @error, @answer)`,
     ),
-    countAttempt: db.prepare<[number, number, number]>(
-      'UPDATE deliveries SET attempt_count = ?, by_hand_count = by_hand_count + ? WHERE id = ?',
+    count: db.prepare<[Counts]>(`UPDATE deliveries SET ${counted} WHERE id = @deliveryId`),
+    reschedule: db.prepare<[Counts & { dueAt: number | null }]>(
+      `UPDATE deliveries SET ${counted}, due_at = @dueAt WHERE id = @deliveryId`,
     ),
-    reschedule: db.prepare<[number | null, number]>(
-      'UPDATE deliveries SET due_at = ? WHERE id = ?',
-    ),
-    finish: db.prepare<[string, number, number]>(
-      'UPDATE deliveries SET state = ?, due_at = NULL, finished_at = ? WHERE id = ?',
+    finish: db.prepare<[Counts & { state: string; now: number }]>(
+      `UPDATE deliveries SET ${counted}, state = @state, due_at = NULL, finished_at = @now
+        WHERE id = @deliveryId`,
     ),
     // Without a time, or never tried, it is waiting for its turn; any other keeps its own schedule.
     releaseNext: db.prepare<[Lane & { now: number }]>(

@@ -23,8 +23,10 @@ const sliceMs = 8
 
 /**
  * The one queue through which everything is written. Units that come while the writer is busy share
- * a transaction, and with it the one sync to disk that costs; each has a savepoint, so that one bad
- * unit fails alone. A unit's promise settles after the commit.
+ * a transaction, and with it the one sync to disk that costs. A unit's promise settles after the
+ * commit. A bad unit fails alone: should one throw, the transaction is rolled back and done again with
+ * a savepoint for each, for which SQLite sets aside every page that a unit touches. So a unit may run
+ * twice, and must do nothing that a rollback does not undo.
  */
 export class Writer {
   readonly #db: Database
@@ -77,23 +79,13 @@ export class Writer {
   }
 
   #commitSlice(): void {
-    const taken: Unit[] = []
-    const settle: (() => void)[] = []
     const begunAt = performance.now()
+    const taken: Unit[] = []
+    let settle: readonly (() => void)[]
     try {
-      this.#begin.run()
-      this.#hooks.guard?.()
-      const until = performance.now() + sliceMs
-      do {
-        const unit = this.#units.shift()
-        if (unit === undefined) break
-        taken.push(unit)
-        settle.push(this.#run(unit))
-      } while (performance.now() < until)
-      this.#commit.run()
+      settle = this.#tryTogether(taken) ?? this.#runEach(taken)
     } catch (cause) {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
-      this.#hooks.afterRollback?.()
+      this.#rollBack()
       const error = toStoreError(cause)
       this.#isTroubled = error instanceof StoreUnwritable
       if (error instanceof StoreLost) this.#hooks.onLost?.(error)
@@ -109,23 +101,59 @@ export class Writer {
     this.#hooks.afterCommit(durationMs)
   }
 
-  #run(unit: Unit): () => void {
+  /** Commits what is waiting as far as its time goes; null when it was rolled back for a unit's sake. */
+  #tryTogether(taken: Unit[]): (() => void)[] | null {
+    const settle: (() => void)[] = []
+    this.#beginGuarded()
+    const until = performance.now() + sliceMs
+    do {
+      const unit = this.#units.shift()
+      if (unit === undefined) break
+      taken.push(unit)
+      try {
+        const value = unit.run() as never
+        settle.push(() => unit.resolve(value))
+      } catch (error) {
+        // SQLite itself ends the transaction on a full disk: then all its units have failed.
+        if (!this.#db.inTransaction) throw error
+        this.#rollBack()
+        return null
+      }
+    } while (performance.now() < until)
+    this.#commit.run()
+    return settle
+  }
+
+  /** Commits units each of which may fail for itself. */
+  #runEach(units: readonly Unit[]): (() => void)[] {
+    this.#beginGuarded()
+    const settle = units.map((unit) => this.#runGuarded(unit))
+    this.#commit.run()
+    return settle
+  }
+
+  #runGuarded(unit: Unit): () => void {
     this.#savepoint.run()
     try {
       const value = unit.run() as never
       this.#release.run()
-      return () => {
-        unit.resolve(value)
-      }
+      return () => unit.resolve(value)
     } catch (error) {
-      // SQLite itself ends the transaction on a full disk: then all its units have failed.
       if (!this.#db.inTransaction) throw error
       this.#rollbackUnit.run()
       this.#release.run()
       this.#hooks.afterRollback?.()
-      return () => {
-        unit.reject(error)
-      }
+      return () => unit.reject(error)
     }
+  }
+
+  #beginGuarded(): void {
+    this.#begin.run()
+    this.#hooks.guard?.()
+  }
+
+  #rollBack(): void {
+    if (this.#db.inTransaction) this.#db.exec('ROLLBACK')
+    this.#hooks.afterRollback?.()
   }
 }
