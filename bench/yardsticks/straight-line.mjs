@@ -41,9 +41,10 @@ export async function straightLine({ file, root, hook, intervalMs, batch, now = 
 
   /** The jobs in the order in which they are due, from `next` on, round and round. */
   let next = 0
-  let owed = []
+  /** Of the tick before: they are written with what this one writes. */
+  let attempts = []
 
-  /** Looks at what is due and sends what is owed; answers how long there is nothing to do, in ms. */
+  /** Looks at what is due and tells what has changed; answers how long there is nothing to do, in ms. */
   async function tick() {
     const due = []
     while (due.length < Math.min(batch, jobs.length) && jobs[next].dueAt <= now()) {
@@ -51,20 +52,19 @@ export async function straightLine({ file, root, hook, intervalMs, batch, now = 
       jobs[next].dueAt = now() + intervalMs
       next = (next + 1) % jobs.length
     }
-    if (due.length === 0 && owed.length === 0) return Math.max(1, jobs[next].dueAt - now())
-    const [looks, attempts] = await Promise.all([
-      Promise.all(due.map(look)),
-      Promise.all(owed.map(post)),
-    ])
-    const changed = looks.filter((one) => one !== null)
-    owed = commit(changed, attempts)
-    if (owed.length > 0) {
-      const frames = owed.map(
-        ({ id, type, text }) => `id: ${id}\nevent: ${type}\ndata: ${text}\n\n`,
-      )
-      const bytes = Buffer.from(frames.join(''))
-      for (const reader of readers) reader.write(bytes)
-    }
+    if (due.length === 0 && attempts.length === 0) return Math.max(1, jobs[next].dueAt - now())
+    const looks = await Promise.all(due.map(look))
+    const events = commit(
+      looks.filter((one) => one !== null),
+      attempts,
+    )
+    const posts = events.map(post)
+    const frames = events.map(
+      ({ id, type, text }) => `id: ${id}\nevent: ${type}\ndata: ${text}\n\n`,
+    )
+    const bytes = Buffer.from(frames.join(''))
+    if (events.length > 0) for (const reader of readers) reader.write(bytes)
+    attempts = await Promise.all(posts)
     return 0
   }
 
@@ -101,7 +101,7 @@ export async function straightLine({ file, root, hook, intervalMs, batch, now = 
     return { deliveryId, at, durationMs: performance.now() - startedAt, status: statusCode, answer }
   }
 
-  /** Writes the looks and the attempts of a tick; answers with the events to be sent. */
+  /** Writes looks and attempts; answers with the events to be sent. */
   const commit = db.transaction((looks, attempts) => {
     for (const { deliveryId, at, durationMs, status, answer } of attempts) {
       sql.insertAttempt.run(deliveryId, at, Math.round(durationMs), status, answer)

@@ -186,10 +186,10 @@ function nextSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'me
 /** The stages a look tells, or null: while UNAVAILABLE the upstream cannot tell any. */
 function toldStages(job: Job, { stages, stagesOf, status }: Snapshot): Snapshot['stages'] {
   if (stages === null || status === 'UNAVAILABLE') return null
+  if (stagesOf !== 'result') return stages
   // What a result lists takes none of those away that the progress had.
   const names = new Set(stages.map(({ name }) => name))
-  const takesAway = job.stages.some(({ name }) => !names.has(name))
-  return stagesOf === 'result' && takesAway ? null : stages
+  return job.stages.some(({ name }) => !names.has(name)) ? null : stages
 }
 
 function toldMessages({ messages, status }: Snapshot): Snapshot['messages'] {

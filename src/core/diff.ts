@@ -29,14 +29,15 @@ export function diffStages(
   seen: readonly SeenStage[],
   now: number,
 ): StageDiff {
-  const unmatched = new Map(before.map((stage) => [stageKey(stage), stage]))
+  // Mostly the same stages are listed again: then none has to be looked for.
+  const isSameList = hasSameKeys(before, seen)
+  const unmatched = new Map(isSameList ? [] : before.map((stage) => [stageKey(stage), stage]))
   const changes: StageChange[] = []
-  const stages = seen.map((stage) => {
-    const key = stageKey(stage)
-    const previous = unmatched.get(key) ?? null
-    unmatched.delete(key)
+  const stages = seen.map((stage, index) => {
+    const previous = (isSameList ? before[index] : taken(unmatched, stageKey(stage))) ?? null
     if (previous !== null && isSameState(previous, stage)) {
-      return { ...previous, rawState: stage.rawState }
+      const { rawState } = stage
+      return previous.rawState === rawState ? previous : { ...previous, rawState }
     }
     changes.push({
       kind: 'stage',
@@ -86,6 +87,23 @@ export function addedMessages(
     if (left > 0) known.set(key, left - 1)
     return left === 0
   })
+}
+
+function hasSameKeys(before: readonly Stage[], seen: readonly SeenStage[]): boolean {
+  return (
+    before.length === seen.length &&
+    before.every(({ name, occurrence }, index) => {
+      const stage = seen[index]
+      return stage?.name === name && stage.occurrence === occurrence
+    })
+  )
+}
+
+/** Takes an entry out of a map. */
+function taken<T>(map: Map<string, T>, key: string): T | undefined {
+  const value = map.get(key)
+  map.delete(key)
+  return value
 }
 
 function timed(stage: SeenStage, previous: Stage | null, now: number): Stage {

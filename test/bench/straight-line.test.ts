@@ -75,7 +75,7 @@ test('the straight line writes the rows and sends the bytes that the daemon does
   for (const [index, time] of times.entries()) {
     answer = Promise.resolve(jobDocument('j0', index + 1, `turn ${index + 1}`))
     now = time
-    // With one tick it sees the change, with the next it sends what it owes for that.
+    // The next tick writes down what was sent in this one.
     await line.tick()
     await line.tick()
   }

@@ -3,8 +3,10 @@ import type { Job, JobKey } from '../../core/job.ts'
 import type { PolledJob, JobPosition, JobQuery } from '../store.ts'
 import { fromJob, jobColumns, searchable, toJob } from './rows.ts'
 import type { JobRow } from './rows.ts'
+import { Latest } from './latest.ts'
 import { RunTable } from './runs.ts'
 
+const maxRecent = 1000
 /** A search looks at so many rows before it lets others have the event loop. */
 const windowSize = 500
 /** The filters that have an index, the one that most likely leaves the fewest jobs first. */
@@ -15,6 +17,8 @@ type IndexedFilter = (typeof indexedFilters)[number]
 export class JobTable {
   readonly #db: Database
   readonly #runs: RunTable
+  /** Jobs as they were written last: one that changes goes on to change. */
+  readonly #recent = new Latest<Job>(maxRecent)
   readonly #listStatements = new Map<string, Statement<unknown[], JobRow>>()
   readonly #selectByKey
   readonly #selectById
@@ -75,8 +79,16 @@ export class JobTable {
       .pluck()
   }
 
-  find({ jobid, upstream }: JobKey): Job | null {
-    const row = this.#selectByKey.get(jobid, upstream)
+  /** To be called when written jobs are gone: rolled back, or pruned. */
+  forgetRecent(): void {
+    this.#recent.clear()
+    this.#runs.forgetRecent()
+  }
+
+  find(key: JobKey): Job | null {
+    const recent = this.#recent.get(nameOf(key))
+    if (recent !== undefined) return this.#runs.withTypical(recent)
+    const row = this.#selectByKey.get(key.jobid, key.upstream)
     return row === undefined ? null : this.#toJob(row)
   }
 
@@ -99,8 +111,8 @@ export class JobTable {
     return this.#runs.withTypical(toJob(row))
   }
 
-  revisionOf(id: number): number | null {
-    return this.#selectRevision.get(id) ?? null
+  revisionOf(job: Job): number | null {
+    return this.#recent.get(nameOf(job))?.revision ?? this.#selectRevision.get(job.id) ?? null
   }
 
   listPolled(afterId: number, limit: number): readonly PolledJob[] {
@@ -110,7 +122,7 @@ export class JobTable {
   /** Writes a new job; its number is given here. */
   insert(job: Job): Job {
     const { lastInsertRowid } = this.#insert.run(fromJob(job))
-    return { ...job, id: Number(lastInsertRowid) }
+    return this.#noted({ ...job, id: Number(lastInsertRowid) })
   }
 
   /** Writes a job whose revision is one more than the stored one; null when it is not. */
@@ -119,7 +131,12 @@ export class JobTable {
     // Most looks change nothing that an index is about.
     const isWritten =
       this.#updateInPlace.run(row).changes === 1 || this.#update.run(row).changes === 1
-    return isWritten ? job : null
+    return isWritten ? this.#noted(job) : null
+  }
+
+  #noted(job: Job): Job {
+    this.#recent.put(nameOf(job), job)
+    return job
   }
 
   putDocument(jobId: number, text: string): void {
@@ -176,6 +193,11 @@ export class JobTable {
     this.#listStatements.set(sql, statement)
     return statement
   }
+}
+
+/** What no other job is called; no id of a job has a slash. */
+function nameOf({ upstream, jobid }: JobKey): string {
+  return `${jobid}/${upstream}`
 }
 
 /** Columns that an index is about; the two that name a job never change. */

@@ -1,7 +1,12 @@
 import type { Database } from 'better-sqlite3'
 import { positionId } from '../../core/cursor.ts'
 import type { Epoch, LogBounds } from '../../core/cursor.ts'
-import { endpointEventEncoder, jobEventEncoder, upstreamEventEncoder } from '../../core/event.ts'
+import {
+  endpointEventEncoder,
+  eventId,
+  jobEventEncoder,
+  upstreamEventEncoder,
+} from '../../core/event.ts'
 import type { EncodeEvent, EventDraft, EventHead, LoggedEvent } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
 import { compileFilter } from '../../core/plan.ts'
@@ -10,6 +15,7 @@ import { newEpoch } from '../../ids.ts'
 import type { EventPage, EventQuery, EventTail, TailQuery } from '../store.ts'
 import { toEvent } from './rows.ts'
 import type { EventRow } from './rows.ts'
+import { RecentEvents } from './recent-events.ts'
 
 /** A page examines no more events than this, so that a sparse filter blocks nobody. */
 const maxExamined = 1000
@@ -18,11 +24,13 @@ const defaultPageBytes = 1_048_576
 /** The log of events in the database. What writes must run in a unit of the writer. */
 export class EventLog {
   readonly #epochs: readonly Epoch[]
+  readonly #recent = new RecentEvents()
   readonly #selectNewest
   readonly #selectOldest
   readonly #selectLastOfJob
   readonly #insert
   readonly #selectTypesAfter
+  readonly #selectOne
   readonly #selectAfter
   readonly #selectAfterOfJob
   readonly #selectUpTo
@@ -50,6 +58,7 @@ export class EventLog {
       .prepare<[number], string>('SELECT type FROM events WHERE seq > ? ORDER BY seq')
       .pluck()
     const columns = 'seq, type, upstream, jobid, tags, endpoint, text'
+    this.#selectOne = db.prepare<[number], EventRow>(`SELECT ${columns} FROM events WHERE seq = ?`)
     this.#selectAfter = db.prepare<[number, number], EventRow>(
       `SELECT ${columns} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`,
     )
@@ -85,7 +94,7 @@ export class EventLog {
 
   /** The highest seq ever given. */
   newest(): number {
-    return this.#selectNewest.get() ?? 0
+    return this.#recent.newest ?? this.#selectNewest.get() ?? 0
   }
 
   /** The lowest seq still kept, null while nothing is. */
@@ -95,7 +104,8 @@ export class EventLog {
 
   /** The types of all events after a seq. */
   typesAfter(seq: number): readonly string[] {
-    return this.#selectTypesAfter.all(seq)
+    const recent = this.#recent.after(seq)
+    return recent === null ? this.#selectTypesAfter.all(seq) : recent.map(({ type }) => type)
   }
 
   /** The seq of the job's last event that is kept, for a job that is registered anew. */
@@ -103,8 +113,22 @@ export class EventLog {
     return this.#selectLastOfJob.get(jobid, upstream) ?? null
   }
 
-  /** Numbers, encodes and writes the events of one look, in order. Returns what they are filtered by. */
-  append(job: Job, drafts: readonly EventDraft[], at: number): readonly EventHead[] {
+  /** To be called when written events are gone: rolled back, or pruned. */
+  forgetRecent(): void {
+    this.#recent.clear()
+  }
+
+  /** An event by its seq, which must be one that is kept. */
+  get(seq: number): LoggedEvent {
+    const recent = this.#recent.find(seq)
+    if (recent !== undefined) return recent
+    const row = this.#selectOne.get(seq)
+    if (row === undefined) throw new Error(`event ${seq} is no longer kept`)
+    return this.event(row)
+  }
+
+  /** Numbers, encodes and writes the events of one look, in order. */
+  append(job: Job, drafts: readonly EventDraft[], at: number): readonly LoggedEvent[] {
     const { upstream, jobid, tags, lastSeq } = job
     const encode = jobEventEncoder({ job, at })
     return this.#append({ upstream, jobid, tags, lastSeq }, drafts, encode)
@@ -116,7 +140,7 @@ export class EventLog {
     lastSeq: number | null,
     drafts: readonly EventDraft[],
     at: number,
-  ): readonly EventHead[] {
+  ): readonly LoggedEvent[] {
     const encode = upstreamEventEncoder(upstream, at)
     return this.#append({ upstream, jobid: null, tags: [], lastSeq }, drafts, encode)
   }
@@ -127,7 +151,7 @@ export class EventLog {
     lastSeq: number | null,
     drafts: readonly EventDraft[],
     at: number,
-  ): readonly EventHead[] {
+  ): readonly LoggedEvent[] {
     const encode = endpointEventEncoder(endpoint, at)
     return this.#append(
       { upstream: null, jobid: null, tags: [], endpoint, lastSeq },
@@ -143,8 +167,8 @@ export class EventLog {
     }: Pick<EventHead, 'upstream' | 'jobid' | 'tags' | 'endpoint'> & { lastSeq: number | null },
     drafts: readonly EventDraft[],
     encode: EncodeEvent,
-  ): readonly EventHead[] {
-    const epoch = this.#epochs.at(-1)
+  ): readonly LoggedEvent[] {
+    const epoch = this.#epochs.at(-1)?.epoch
     if (epoch === undefined) throw new Error('a log has at least one epoch')
     const { upstream, jobid, endpoint = null } = about
     const tags = JSON.stringify(about.tags)
@@ -152,10 +176,13 @@ export class EventLog {
     let seq = this.newest()
     return drafts.map((draft) => {
       seq += 1
-      const text = encode(draft, { epoch: epoch.epoch, seq, previousSeq })
-      this.#insert.run({ seq, type: draft.type, upstream, jobid, tags, endpoint, text })
+      const { type } = draft
+      const text = encode(draft, { epoch, seq, previousSeq })
+      this.#insert.run({ seq, type, upstream, jobid, tags, endpoint, text })
       previousSeq = seq
-      return { seq, type: draft.type, ...about }
+      const event = { seq, id: eventId(epoch, seq), type, ...about, text }
+      this.#recent.push(event)
+      return event
     })
   }
 
@@ -172,13 +199,26 @@ export class EventLog {
   #page({ after, ...query }: EventQuery): EventPage {
     const newest = this.newest()
     const oldest = this.oldest()
-    const jobid = onlyJobid(query.filter)
-    const rows =
-      jobid === null
-        ? this.#selectAfter.iterate(after, maxExamined)
-        : this.#selectAfterOfJob.iterate(jobid, after, maxExamined)
-    const { events, last } = this.#take(rows, query)
+    // What was pruned by somebody else is not here any more either.
+    const from = Math.max(after, (oldest ?? Infinity) - 1)
+    const { events, last } = this.#take(this.#after(from, query.filter), query)
     return { events, through: last ?? Math.max(newest, after), newest, oldest }
+  }
+
+  /** The events after a seq, as few as there are to be examined. */
+  #after(seq: number, filter: EventFilter): Iterable<LoggedEvent> {
+    const recent = this.#recent.after(seq)
+    if (recent !== null) return recent
+    const jobid = onlyJobid(filter)
+    return this.#read(
+      jobid === null
+        ? this.#selectAfter.iterate(seq, maxExamined)
+        : this.#selectAfterOfJob.iterate(jobid, seq, maxExamined),
+    )
+  }
+
+  *#read(rows: Iterable<EventRow>): Iterable<LoggedEvent> {
+    for (const row of rows) yield this.event(row)
   }
 
   #tail({ through, ...query }: TailQuery): EventTail {
@@ -190,21 +230,20 @@ export class EventLog {
       jobid === null
         ? this.#selectUpTo.iterate(end, maxExamined)
         : this.#selectUpToOfJob.iterate(jobid, end, maxExamined)
-    const { events, last } = this.#take(rows, query)
+    const { events, last } = this.#take(this.#read(rows), query)
     return { events: events.reverse(), after: (last ?? 1) - 1, newest, oldest }
   }
 
-  /** Those of the rows that match, until it is enough; `last` is null when there are no more rows. */
+  /** Those that match, until it is enough; `last` is null when there are no more. */
   #take(
-    rows: Iterable<EventRow>,
+    candidates: Iterable<LoggedEvent>,
     { limit, maxBytes = defaultPageBytes, filter }: Omit<EventQuery, 'after'>,
   ): { events: LoggedEvent[]; last: number | null } {
     const matches = compileFilter(filter)
     const events: LoggedEvent[] = []
     let examined = 0
     let bytes = 0
-    for (const row of rows) {
-      const event = this.event(row)
+    for (const event of candidates) {
       examined += 1
       if (matches(event)) {
         events.push(event)

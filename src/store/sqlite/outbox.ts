@@ -10,8 +10,9 @@ import type { EventRow } from './rows.ts'
 
 export type Plan = <T extends PlannedEndpoint>(event: EventHead, endpoints: readonly T[]) => T[]
 
-type DeliveryRow = EventRow & {
+interface DeliveryRow {
   readonly id: number
+  readonly seq: number
   readonly endpoint_id: number
   readonly state: string
   readonly attempt_count: number
@@ -127,7 +128,7 @@ export class Outbox {
       createdAt: row.created_at,
       isFoldable: row.is_foldable === 1,
       isReplay: row.is_replay === 1,
-      event: this.#log.event(row),
+      event: this.#log.get(row.seq),
     }
   }
 
@@ -194,9 +195,9 @@ export class Outbox {
   }
 }
 
-/** A delivery with its event, as `#toDelivery` reads it. */
-const deliveryColumns = `d.id, d.endpoint_id, d.state, d.attempt_count, d.by_hand_count, d.created_at,
-  d.is_foldable, d.is_replay, e.seq, e.type, e.upstream, e.jobid, e.tags, e.endpoint, e.text`
+/** A delivery, as `#toDelivery` reads it. */
+const deliveryColumns =
+  'id, endpoint_id, seq, state, attempt_count, by_hand_count, created_at, is_foldable, is_replay'
 
 interface Place {
   readonly id: number
@@ -243,14 +244,12 @@ function prepareStatements(db: Database) {
                       WHERE state = 'pending' AND endpoint_id = ? AND id <= ? LIMIT ?)`,
     ),
     selectDue: db.prepare<[number, number, number], DeliveryRow>(
-      `SELECT ${deliveryColumns}
-         FROM deliveries AS d JOIN events AS e ON e.seq = d.seq
-        WHERE d.state = 'pending' AND d.endpoint_id = ? AND d.due_at <= ?
-        ORDER BY d.due_at, d.id LIMIT ?`,
+      `SELECT ${deliveryColumns} FROM deliveries
+        WHERE state = 'pending' AND endpoint_id = ? AND due_at <= ?
+        ORDER BY due_at, id LIMIT ?`,
     ),
     selectOne: db.prepare<[number], DeliveryRow>(
-      `SELECT ${deliveryColumns}
-         FROM deliveries AS d JOIN events AS e ON e.seq = d.seq WHERE d.id = ?`,
+      `SELECT ${deliveryColumns} FROM deliveries WHERE id = ?`,
     ),
     selectNextDue: db
       .prepare<[number, number], number>(

@@ -1,13 +1,16 @@
 import type { Database } from 'better-sqlite3'
 import { durationMs, typicalOf } from '../../core/job.ts'
 import type { Job } from '../../core/job.ts'
+import { Latest } from './latest.ts'
 
 const keptRuns = 10
+const maxRecent = 1000
 /** An operation that is named by more text than this is none. */
 const maxOperationLength = 1000
 
 /** How long operations took, by upstream and operation. What writes must run in a unit of the writer. */
 export class RunTable {
+  readonly #recent = new Latest<number | null>(maxRecent)
   readonly #selectDurations
   readonly #put
   readonly #prune
@@ -34,7 +37,22 @@ export class RunTable {
   withTypical(job: Job): Job {
     const { upstream, operation } = job
     if (!isKept(operation)) return job
-    return { ...job, typicalDurationMs: typicalOf(this.#selectDurations.all(upstream, operation)) }
+    const typicalDurationMs = this.#typicalOf(upstream, operation)
+    return job.typicalDurationMs === typicalDurationMs ? job : { ...job, typicalDurationMs }
+  }
+
+  #typicalOf(upstream: string, operation: string): number | null {
+    const name = nameOf(upstream, operation)
+    const recent = this.#recent.get(name)
+    if (recent !== undefined) return recent
+    const typical = typicalOf(this.#selectDurations.all(upstream, operation))
+    this.#recent.put(name, typical)
+    return typical
+  }
+
+  /** To be called when written runs were rolled back. */
+  forgetRecent(): void {
+    this.#recent.clear()
   }
 
   /** Takes in a job that ended well: a failed or cancelled one does not say how long it takes. */
@@ -47,9 +65,14 @@ export class RunTable {
     if (ranMs === null) return
     this.#put.run(upstream, operation, jobid, at, ranMs)
     this.#prune.run({ upstream, operation, kept: keptRuns })
+    this.#recent.delete(nameOf(upstream, operation))
   }
 }
 
 function isKept(operation: string | null): operation is string {
   return (operation?.length ?? Infinity) <= maxOperationLength
+}
+
+function nameOf(upstream: string, operation: string): string {
+  return `${upstream}\n${operation}`
 }

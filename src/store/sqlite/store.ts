@@ -99,6 +99,7 @@ function createStore(
     afterCommit: announce,
     afterRollback: () => {
       endpoints.forgetPlanned()
+      forgetRecent()
     },
     guard: () => {
       owner.assertStart()
@@ -113,6 +114,11 @@ function createStore(
     const types = log.typesAfter(announced)
     announced = newest
     for (const listener of listeners) listener({ types, durationMs })
+  }
+
+  function forgetRecent(): void {
+    log.forgetRecent()
+    jobs.forgetRecent()
   }
 
   function tellLost(error: StoreLost): void {
@@ -194,7 +200,7 @@ function createStore(
 
   function commitLook({ job, drafts, document, at }: LookCommit): LookResult {
     // First the revision: nothing of the look may be written for a job that was changed meanwhile.
-    if (jobs.revisionOf(job.id) !== job.revision) return { outcome: 'conflict' }
+    if (jobs.revisionOf(job) !== job.revision) return { outcome: 'conflict' }
     const written = mustWrite(write(job, drafts, at))
     if (document !== null && drafts.length > 0) jobs.putDocument(job.id, document)
     return { outcome: 'written', job: written }
@@ -314,7 +320,11 @@ function createStore(
     },
     checkWritable,
     assertWritable: () => (writer.isTroubled ? checkWritable() : Promise.resolve()),
-    prune: (query) => writer.write(() => pruning.prune(query)),
+    prune: (query) =>
+      writer.write(() => {
+        forgetRecent()
+        return pruning.prune(query)
+      }),
     close: () =>
       answer(() => {
         if (!db.open) return
