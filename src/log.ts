@@ -18,5 +18,31 @@ export function createLogger(level: LogLevel, fd: 1 | 2 = 1): Logger {
   destination.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
   })
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination)
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  return pino(options, gathering((lines) => destination.write(lines)))
+}
+
+/**
+ * Hands on the lines of one turn of the event loop together, since each call costs as much as many
+ * lines. A process that ends, or that an error ends, writes what it has; only a kill can lose a turn.
+ */
+function gathering(write: (lines: string) => void): { write(line: string): void } {
+  let lines = ''
+  let hasBegun = false
+
+  function handOn(): void {
+    if (lines === '') return
+    const taken = lines
+    lines = ''
+    write(taken)
+  }
+
+  return {
+    write(line) {
+      if (!hasBegun) process.on('exit', handOn)
+      hasBegun = true
+      if (lines === '') setImmediate(handOn)
+      lines += line
+    },
+  }
 }

@@ -274,11 +274,7 @@ export function jobView(job: Job, { at, maxMessages }: ViewOptions) {
     endedAt: isoTime(job.endedAt),
     updatedAt: isoTime(job.updatedAt),
     durationMs: durationMs(job, at),
-    stages: job.stages.slice(0, maxListedStages).map((stage) => ({
-      ...stage,
-      startedAt: isoTime(stage.startedAt),
-      endedAt: isoTime(stage.endedAt),
-    })),
+    stages: job.stages.slice(0, maxListedStages).map(stageView),
     progress: sum(progressOf(job.stages), job.furtherStages),
     messages: job.messages.slice(-maxMessages).map(messageView),
     messageCount: job.messages.length,
@@ -292,6 +288,18 @@ export function jobView(job: Job, { at, maxMessages }: ViewOptions) {
     typicalDurationMs: job.typicalDurationMs,
     watchedAt: isoTime(job.watchedAt),
     changedAt: isoTime(job.changedAt),
+  }
+}
+
+/** A stage as events and answers show it. */
+function stageView({ name, occurrence, state, rawState, startedAt, endedAt }: Stage) {
+  return {
+    name,
+    occurrence,
+    state,
+    rawState,
+    startedAt: isoTime(startedAt),
+    endedAt: isoTime(endedAt),
   }
 }
 
