@@ -19,7 +19,10 @@ export function createLogger(level: LogLevel, fd: 1 | 2 = 1): Logger {
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
   })
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
-  return pino(options, gathering((lines) => destination.write(lines)))
+  return pino(
+    options,
+    gathering((lines) => destination.write(lines)),
+  )
 }
 
 /**
