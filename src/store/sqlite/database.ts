@@ -25,6 +25,9 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     db.pragma('journal_size_limit = 67108864')
+    // What a savepoint may have to put back is kept for each unit: in a file that takes longer than all
+    // that most units write.
+    db.pragma('temp_store = MEMORY')
     // The secret of an endpoint that was removed must not be left in the file.
     db.pragma('secure_delete = ON')
     assertSafe(db)

@@ -166,10 +166,10 @@ function createStore(
       const { upstream, jobid } = registration
       const fresh = {
         ...withSettings(unseenJob(registration, at), registration),
+        revision: 1,
         lastSeq: log.lastOfJob(jobid, upstream),
       }
-      const inserted = jobs.insert(fresh)
-      return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
+      return { job: jobs.insert(append(fresh, [watchedDraft], at)), began: true }
     }
     // Of a job that was recorded in silence nobody has heard yet.
     const isSilent = known.state === 'ended' && known.lastSeq === null
