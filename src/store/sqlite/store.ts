@@ -268,6 +268,8 @@ function createStore(
 
   return {
     registerJob: (registration, at) => writer.write(() => register(registration, at)),
+    registerJobs: (registrations, at) =>
+      writer.write(() => registrations.map((registration) => register(registration, at))),
     updateJob: (key, settings, at) =>
       writer.write(() => {
         const known = jobs.find(key)
