@@ -13,7 +13,7 @@ import { serve } from '../serve.ts'
 
 const cursorHeader = 'x-jobwatch-cursor'
 /** Jobs of a batch that share a transaction, which holds everything else up. */
-const registeredAtOnce = 200
+const registeredAtOnce = 500
 
 /** What names one job: its id, and its upstream where that is needed. */
 interface NamedJob {
