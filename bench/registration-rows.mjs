@@ -16,7 +16,7 @@ const unseen = {
   updatedAt: null,
 }
 
-/** Writes jobs that are new, by upstream and jobid, and the event of each, into a database without events. */
+/** Writes jobs that are new, by upstream and jobid, and the event of each. */
 export function writeJobs(db, jobs, { epoch, now }) {
   const insertJob = db.prepare(
     `INSERT INTO jobs (revision, upstream, jobid, state, snapshot, search, tags, watched_at, last_seq)
@@ -28,7 +28,7 @@ export function writeJobs(db, jobs, { epoch, now }) {
   )
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
-  let seq = 0
+  let seq = db.prepare('SELECT max(seq) FROM events').pluck().get() ?? 0
   for (let from = 0; from < jobs.length; from += jobsPerCommit) {
     begin.run()
     for (const { upstream, jobid } of jobs.slice(from, from + jobsPerCommit)) {

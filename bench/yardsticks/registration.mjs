@@ -12,7 +12,6 @@ migrate(db, readMigrations(), Date.now())
 // Nothing but a call is what this process waits for.
 process.channel.ref()
 answerCalls({
-  ready: () => null,
   write(jobs) {
     writeJobs(db, jobs, { epoch: 'bench', now: Date.now })
   },
