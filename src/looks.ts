@@ -10,7 +10,7 @@ import type { Logger } from './log.ts'
 import { StoreUnwritable } from './store/store.ts'
 import type { Store } from './store/store.ts'
 import type { Look, Upstream } from './upstream/upstream.ts'
-import { noteProblem, noteSuccess } from './watched-job.ts'
+import { noteChange, noteProblem, noteSuccess } from './watched-job.ts'
 import type { WatchedJob } from './watched-job.ts'
 
 export interface LooksDeps {
@@ -144,6 +144,7 @@ export function createLooks(
       job.looksLeft = after.looksLeft
       job.judgedFrom = judgedFrom(after, policy)
       job.quiet = drafts.length > 0 ? 0 : job.quiet + 1
+      noteChange(job, before.changedAt, after.changedAt)
       return
     }
     throw new Error(`the job changed ${maxCommitTries} times while one look was written`)

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
 import { CommanderError } from 'commander'
 import { createProgram } from './cli/program.ts'
 import { Exit } from './cli/exit.ts'
@@ -9,6 +10,9 @@ import { AppError, UsageError } from './core/errors.ts'
 
 // Database, lock and backups are for the owner alone.
 process.umask(0o077)
+// Left to itself, V8 lets the heap grow to three or four times what is in use before it clears it of
+// what is not. Twice takes little more of the processor, and nearly half as much memory.
+setFlagsFromString('--heap-growing-percent=100')
 
 const stop = new AbortController()
 const hurry = new AbortController()

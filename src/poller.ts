@@ -170,8 +170,9 @@ export function createPoller(
   }
 
   function nextAt(entry: WatchedJob, now: number): number | null {
-    const { state, looksLeft, quiet, failures, memory } = entry
-    const history = { state, looksLeft, quiet, failures, confirming: memory.confirming }
+    const { state, looksLeft, quiet, failures, changedAt, gapMs, memory } = entry
+    const { confirming } = memory
+    const history = { state, looksLeft, confirming, quiet, failures, changedAt, gapMs }
     return nextPollAt(history, policy, { now, random })
   }
 
@@ -231,8 +232,8 @@ export function createPoller(
   /** After a restart active jobs are due within an interval; the others keep their slow pace. */
   function firstLookAt({ state, looksLeft }: PolledJob, now: number): number {
     if (state === 'active') return now + Math.floor(random() * policy.intervalMs)
-    const history = { state, looksLeft, confirming: 0, quiet: 0, failures: 0 }
-    return nextPollAt(history, policy, { now, random }) ?? now
+    const fresh = { confirming: 0, quiet: 0, failures: 0, changedAt: null, gapMs: null }
+    return nextPollAt({ state, looksLeft, ...fresh }, policy, { now, random }) ?? now
   }
 
   return {

@@ -4,6 +4,7 @@ import type { Due } from './core/heap.ts'
 import type { JobKey, JobState } from './core/job.ts'
 import type { Memory } from './core/memory.ts'
 import type { Problem } from './core/observation.ts'
+import { usualGap } from './core/schedule.ts'
 import type { PolledJob } from './store/store.ts'
 
 /** A watched job in memory. Mutable, since there may be a hundred thousand of them. */
@@ -17,6 +18,9 @@ export interface WatchedJob extends JobKey, Due, Counted {
   fingerprint: string | null
   quiet: number
   failures: number
+  /** When a look last changed the job, and how long it usually goes without: how often to look. */
+  changedAt: number | null
+  gapMs: number | null
   polledAt: number | null
   problem: Problem | null
   /** Those who asked for a look and wait for its end. */
@@ -40,6 +44,8 @@ export function watchedJob(
     fingerprint: null,
     quiet: 0,
     failures: 0,
+    changedAt: null,
+    gapMs: null,
     polledAt: null,
     problem: null,
     askers: null,
@@ -48,6 +54,13 @@ export function watchedJob(
     dueAt,
     slot: -1,
   }
+}
+
+/** Notes when a job changed last, and how long it goes without a change. */
+export function noteChange(job: WatchedJob, before: number | null, changedAt: number | null): void {
+  job.changedAt = changedAt
+  if (before === null || changedAt === null || changedAt <= before) return
+  job.gapMs = usualGap(job.gapMs, changedAt - before)
 }
 
 /** Notes a look that worked; true when the one before it had not. */

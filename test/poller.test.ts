@@ -25,6 +25,20 @@ test('pauses stretch from interval to maxInterval while nothing changes, and shr
   expect(pauseBefore()).toBe(5000)
 })
 
+test('a job whose stages follow each other closely is looked at every interval between them, too', async () => {
+  await using at = await watching()
+  const job = await at.watch('j1')
+  const pauseBefore = () => (at.poller.statusOf(job.id)?.nextPollAt ?? 0) - at.clock.now()
+  at.upstream.look = () => running('b', { status: 'CANCELLING', rawStatus: 'CANCELLING' })
+  await at.clock.advance(pauseBefore())
+  const pauses: number[] = []
+  for (let look = 0; look < 4; look += 1) {
+    pauses.push(pauseBefore())
+    await at.clock.advance(pauseBefore())
+  }
+  expect(pauses).toEqual([5000, 5000, 5000, 5000])
+})
+
 test('how late a look begins is measured, but not for one that is asked for', async () => {
   await using at = await watching()
   const job = await at.watch('j1')

@@ -15,13 +15,13 @@ export function toJobAnswer(job: Job, live: LiveStatus | null, now: number): Job
   const polledAt = live?.polledAt ?? job.polledAt
   const problem = live?.problem ?? null
   const view = jobView(job, { at: polledAt ?? now, maxMessages: maxListedMessages })
-  return {
-    ...view,
+  // Added to the view itself: to copy that many fields takes longer than to write them as JSON.
+  return Object.assign(view, {
     tags: [...view.tags],
     watchedAt: view.watchedAt ?? '',
     polledAt: isoTime(polledAt),
     nextPollAt: isoTime(live?.nextPollAt ?? null),
     lastSeq: job.lastSeq,
     problem: problem === null ? null : { ...problem, since: new Date(problem.since).toISOString() },
-  }
+  })
 }

@@ -18,6 +18,8 @@ export interface Store {
 
   /** Begins to watch a job, or brings label, tags … of a watched one up to date. */
   registerJob(registration: Registration, now: number): Promise<Registered>
+  /** Likewise many, in their order: all of them or none. */
+  registerJobs(registrations: readonly Registration[], now: number): Promise<readonly Registered[]>
   /** Changes what was set for a job; null when it is not known. */
   updateJob(key: JobKey, settings: JobSettings, now: number): Promise<Job | null>
   /** Stops watching a job; false when it was not being watched. */

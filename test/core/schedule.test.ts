@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { nextPollAt } from '../../src/core/schedule.ts'
+import { nextPollAt, usualGap } from '../../src/core/schedule.ts'
 import type { PollHistory, PollPolicy } from '../../src/core/schedule.ts'
 import { noon } from '../helpers/builders.ts'
 import { always, anyRandom } from './arbitraries.ts'
@@ -24,6 +24,8 @@ function pauseAfter(
     confirming: 0,
     quiet: 0,
     failures: 0,
+    changedAt: null,
+    gapMs: null,
   }
   const at = nextPollAt({ ...running, ...history }, { ...policy, ...changed }, surroundings)
   return at === null ? Infinity : at - noon
@@ -42,6 +44,24 @@ test('the pause stretches while nothing changes and ends at the longest pause', 
   expect(pauses.at(-1)).toBe(20_000)
 })
 
+test('a job that changes often is looked at every interval until it no longer does', () => {
+  const pauses = [1, 30, 60, 200, 300, 1000].map((seconds) =>
+    pauseAfter({ quiet: 9, gapMs: 30_000, changedAt: noon - seconds * 1000 }),
+  )
+  expect(pauses).toEqual([5000, 5000, 5000, 10_000, 15_000, 20_000])
+})
+
+test('a job that seldom changes is left alone again after one look', () => {
+  const seldom = { gapMs: 600_000, changedAt: noon - 5000 }
+  expect(pauseAfter({ quiet: 0, ...seldom })).toBe(5000)
+  expect(pauseAfter({ quiet: 1, ...seldom })).toBe(20_000)
+})
+
+test('how often a job changes is learned from its changes, the last ones most', () => {
+  expect(usualGap(null, 10_000)).toBe(10_000)
+  expect(usualGap(10_000, 20_000)).toBe(15_000)
+})
+
 test('a pause is spread by a tenth to both sides', () => {
   expect(pauseAfter(changing, { random: 0 })).toBe(4500)
   expect(pauseAfter({ quiet: 50, failures: 0 }, { random: 0 })).toBe(18_000)
@@ -53,9 +73,15 @@ test('no history stretches the pause beyond the longest one and its tenth', () =
     intervalMs: fc.integer({ min: 1, max: 10 ** 7 }),
     maxIntervalMs: fc.integer({ min: 1, max: 10 ** 7 }),
   })
+  const anyPace = fc.record({
+    quiet: fc.nat(),
+    gapMs: fc.option(fc.nat()),
+    // The clock may have been set back since.
+    changedAt: fc.option(fc.integer({ min: noon - 10 ** 9, max: noon + 10 ** 9 })),
+  })
   fc.assert(
-    fc.property(policies, fc.nat(), anyRandom, (anyPolicy, quiet, random) => {
-      const pause = pauseAfter({ quiet, failures: 0 }, { ...anyPolicy, random })
+    fc.property(policies, anyPace, anyRandom, (anyPolicy, pace, random) => {
+      const pause = pauseAfter({ ...pace, failures: 0 }, { ...anyPolicy, random })
       const longest = Math.max(anyPolicy.intervalMs, anyPolicy.maxIntervalMs)
       expect(pause).toBeGreaterThanOrEqual(Math.floor(0.9 * anyPolicy.intervalMs))
       expect(pause).toBeLessThanOrEqual(Math.ceil(1.1 * longest))

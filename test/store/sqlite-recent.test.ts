@@ -70,11 +70,11 @@ test('a job that was pruned is not known any more', async () => {
     changedAt: ground.now,
   })
   const before = ground.now + minute
-  for (let from = null; ;) {
-    const { next } = await ground.store.prune({ what: 'jobs', before, from })
-    if (next === null) break
-    from = next as never
-  }
+  let from: PrunePosition | null = null
+  do {
+    const pruned: Pruned = await ground.store.prune({ what: 'jobs', before, from })
+    from = pruned.next
+  } while (from !== null)
   expect(await ground.store.findJob(key)).toBeNull()
 })
 

@@ -22,6 +22,8 @@ test('documents that differ in one place have different fingerprints, however lo
   )
 })
 
-test('what is kept of a long document is little', () => {
-  expect(fingerprintOf('x'.repeat(10_000_000)).length).toBeLessThanOrEqual(4096)
+test('what is kept of a document is little, of a long and of a short one', () => {
+  for (const length of [800, 10_000_000]) {
+    expect(fingerprintOf('x'.repeat(length)).length).toBeLessThanOrEqual(64)
+  }
 })

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { positionId } from '../../core/cursor.ts'
 import type { Job } from '../../core/job.ts'
+import type { Registered, Registration } from '../../store/store.ts'
 import type { ApiDeps } from '../deps.ts'
 import { toJobAnswer } from '../job-answer.ts'
 import { targetOf } from '../job-target.ts'
@@ -11,6 +12,8 @@ import { RegisterJob } from '../requests/jobs.ts'
 import { serve } from '../serve.ts'
 
 const cursorHeader = 'x-jobwatch-cursor'
+/** Jobs of a batch that are written in one piece, which holds everything else up for some milliseconds. */
+const registeredAtOnce = 100
 
 /** What names one job: its id, and its upstream where that is needed. */
 interface NamedJob {
@@ -48,33 +51,47 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return job
   }
 
-  /** Registers what a client sent; throws the problem that answers it. */
-  async function register(input: RegisterJob) {
-    const key = targetOf(input, upstreams)
+  /** What a client asks for; throws the problem that answers it. */
+  function registrationOf(input: RegisterJob): Registration {
     const { label, tags, stallAfter: stallAfterMs, deadline } = input
-    const registration = { ...key, label, tags, stallAfterMs, deadline }
-    const { job, began } = await store.registerJob(registration, clock.now())
+    return { ...targetOf(input, upstreams), label, tags, stallAfterMs, deadline }
+  }
+
+  function registered({ job, began }: Registered) {
     if (job.state === 'active') upstreamByName.get(job.upstream)?.watch(job)
     return { status: began ? 201 : 200, job: answer(job) }
   }
 
-  /** Likewise one of a batch, whose problem is part of the answer. */
-  async function registerOne(job: unknown) {
-    try {
-      return await register(parseInput(RegisterJob, job))
-    } catch (error) {
-      return refused(error)
-    }
+  /** Registers some of a batch. One that is wrong holds up no other: its problem is part of the answer. */
+  async function registerSome(jobs: readonly unknown[]) {
+    const wanted = jobs.map((job) => {
+      try {
+        return registrationOf(parseInput(RegisterJob, job))
+      } catch (error) {
+        return refused(error)
+      }
+    })
+    const right = wanted.filter((one): one is Registration => 'jobid' in one)
+    const done = [...(await store.registerJobs(right, clock.now()))]
+    return wanted.map((one) => {
+      const taken = 'jobid' in one ? done.shift() : undefined
+      return taken === undefined ? one : registered(taken)
+    })
   }
 
   serve(app, jobOperations.register, async ({ body }, _, reply) => {
-    const { status, job } = await register(body)
+    const { status, job } = registered(await store.registerJob(registrationOf(body), clock.now()))
     return reply.code(status).send(job)
   })
 
   serve(app, jobOperations.registerMany, async ({ body: { jobs } }) => {
-    // All at once: they share their transactions, and one that is wrong holds up no other.
-    return { results: await Promise.all(jobs.map(registerOne)) }
+    const pieces = []
+    for (let from = 0; from < jobs.length; from += registeredAtOnce) {
+      pieces.push(registerSome(jobs.slice(from, from + registeredAtOnce)))
+    }
+    // They share what transactions they can, and all of these are synced before the answer.
+    const results = (await Promise.all(pieces)).flat()
+    return { results }
   })
 
   serve(app, jobOperations.list, async ({ query }, _, reply) => {

@@ -172,10 +172,10 @@ function createStore(
       const { upstream, jobid } = registration
       const fresh = {
         ...withSettings(unseenJob(registration, at), registration),
+        revision: 1,
         lastSeq: log.lastOfJob(jobid, upstream),
       }
-      const inserted = jobs.insert(fresh)
-      return { job: mustWrite(write(inserted, [watchedDraft], at)), began: true }
+      return { job: jobs.insert(append(fresh, [watchedDraft], at)), began: true }
     }
     // Of a job that was recorded in silence nobody has heard yet.
     const isSilent = known.state === 'ended' && known.lastSeq === null
@@ -274,6 +274,8 @@ function createStore(
 
   return {
     registerJob: (registration, at) => writer.write(() => register(registration, at)),
+    registerJobs: (registrations, at) =>
+      writer.write(() => registrations.map((registration) => register(registration, at))),
     updateJob: (key, settings, at) =>
       writer.write(() => {
         const known = jobs.find(key)

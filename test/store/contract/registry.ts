@@ -45,6 +45,20 @@ export function registryCases(open: OpenStore): void {
       expect(await ground.store.findJob(key)).toEqual(again.job)
     })
 
+    test('many registrations are taken in their order, each as if it had come alone', async () => {
+      const ground = await Ground.create(open)
+      const known = await ground.register('j-1')
+      const wanted = ['j-3', 'j-1', 'j-2', 'j-3'].map((jobid) => ({ ...key, jobid }))
+      const done = await ground.store.registerJobs(wanted, ground.now)
+
+      expect(done.map(({ began }) => began)).toEqual([true, false, true, false])
+      expect(done.map(({ job }) => job.jobid)).toEqual(['j-3', 'j-1', 'j-2', 'j-3'])
+      expect(done.map(({ job }) => job.lastSeq)).toEqual([2, 1, 3, 2])
+      expect(done[1]?.job).toEqual(known)
+      expect(await ground.store.findJob({ ...key, jobid: 'j-3' })).toEqual(done[0]?.job)
+      expect(await ground.newest()).toBe(3)
+    })
+
     test('a registration that says nothing new leaves the job as it is', async () => {
       const ground = await Ground.create(open)
       const first = await ground.register('j-1', { label: 'Nightly', tags: ['a'] })
