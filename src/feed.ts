@@ -67,7 +67,7 @@ type Ending = 'left' | 'stalled' | 'expired' | 'stopping' | 'failed'
  */
 export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Feed {
   const readers = new Set<FeedReader>()
-  const ring = new FrameRing(ringLimits)
+  const ring = new FrameRing(ringLimits, pageLimits)
   const readerDeps = { store, ring, metrics, onFailed }
   let isFilling = false
   let isWoken = false

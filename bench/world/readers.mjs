@@ -1,6 +1,7 @@
 // Readers of event streams in a process of their own: they count events, and see to it that the numbers
 // in their ids rise by one.
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { answerCalls } from '../gauge.mjs'
 
 const headersEnd = Buffer.from('\r\n\r\n')
@@ -81,14 +82,10 @@ answerCalls({
   async reached(events) {
     const isThere = () => readers.every((reader) => reader.events >= events)
     if (!isThere()) {
-      await new Promise((resolve) => {
-        const patience = setTimeout(resolve, patienceMs)
-        awaited = () => {
-          if (!isThere()) return
-          clearTimeout(patience)
-          resolve()
-        }
+      const there = new Promise((resolve) => {
+        awaited = () => isThere() && resolve()
       })
+      await Promise.race([there, sleep(patienceMs, null, { ref: false })])
       awaited = null
     }
     return counts()

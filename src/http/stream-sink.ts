@@ -10,8 +10,15 @@ const pieceBytes = 16_384
 /** How long the rest of a stream that has ended may wait to be taken. */
 const restMs = 30_000
 
+const lastChunk = Buffer.from('0\r\n\r\n')
+const lineEnd = Buffer.from('\r\n')
+
 /** An answer, its headers sent, as the feed writes to it. */
 export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
+  // Node would make a chunk's head, body and end three writes, and that for each reader anew: the
+  // chunks are made here and go straight to the socket. A client of HTTP/1.0 gets none.
+  const isChunked = answer.chunkedEncoding
+  answer.chunkedEncoding = false
   let waiting: Buffer = Buffer.alloc(0)
   let isFull = false
   let isEnding = false
@@ -22,23 +29,33 @@ export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
     while (!isFull && waiting.length > 0) {
       const piece = waiting.subarray(0, pieceBytes)
       waiting = waiting.subarray(piece.length)
-      isFull = !answer.write(piece)
+      // Behind another request on its connection the answer has no socket before its turn.
+      isFull = !(answer.socket ?? answer).write(piece)
     }
     if (isEnding && waiting.length === 0) answer.end()
     return !isFull
   }
 
-  answer.on('drain', () => {
+  function queue(bytes: Buffer): void {
+    waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes])
+  }
+
+  function onDrained(): void {
     isFull = false
     if (handOver()) onDrain()
+  }
+
+  answer.on('drain', onDrained)
+  socket.on('drain', () => {
+    if (answer.socket !== null) onDrained()
   })
   answer.on('error', () => {
     socket.destroy()
   })
 
   return {
-    write(chunk) {
-      waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk])
+    write(bytes) {
+      queue(isChunked ? chunkOf(bytes) : bytes)
       return handOver()
     },
     onDrain(listener) {
@@ -46,6 +63,7 @@ export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
     },
     end() {
       isEnding = true
+      if (isChunked) queue(lastChunk)
       socket.setTimeout(restMs, () => {
         socket.destroy()
       })
@@ -61,4 +79,16 @@ export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
       return socket.bytesWritten - socket.writableLength
     },
   }
+}
+
+const chunks = new WeakMap<Buffer, Buffer>()
+
+/** The chunk of these bytes (RFC 9112, 7.1), made once however many readers are given them. */
+function chunkOf(bytes: Buffer): Buffer {
+  const known = chunks.get(bytes)
+  if (known !== undefined) return known
+  const head = Buffer.from(`${bytes.length.toString(16)}\r\n`)
+  const chunk = Buffer.concat([head, bytes, lineEnd])
+  chunks.set(bytes, chunk)
+  return chunk
 }
