@@ -28,6 +28,8 @@ export interface ReaderDeps {
   readonly store: Pick<Store, 'readEvents'>
   readonly ring: FrameRing
   readonly metrics: Metrics
+  /** So many events were written. */
+  readonly onSent: (count: number) => void
   /** The log could not be read or the socket not be written to: nothing more will come. */
   readonly onFailed: (reader: FeedReader, error: unknown) => void
 }
@@ -212,7 +214,7 @@ export class FeedReader {
     this.#cursor = through
     if (count === 0) return
     this.#write(bytes)
-    this.#deps.metrics.sseEventsSent.inc(count)
+    this.#deps.onSent(count)
   }
 
   #writeControl(type: string, data: object): void {

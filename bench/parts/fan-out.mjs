@@ -84,7 +84,7 @@ export const run = ({ rounds, isQuick }) =>
       return scoped(async (keep) => {
         const sender = keep(await start())
         await readers.call('open', { url: sender.stream, count: readerCount })
-        const warmUps = await sendAll(sender, isQuick ? 0.5 : 1)
+        const warmUps = await sendAll(sender, 2)
         await readers.call('reached', warmUps)
         const { result: events, ...used } = await whileDoing(sender, async () => {
           const sent = await sendAll(sender, seconds)

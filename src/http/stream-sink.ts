@@ -10,16 +10,19 @@ const pieceBytes = 16_384
 /** How long the rest of a stream that has ended may wait to be taken. */
 const restMs = 30_000
 
+const nothing = Buffer.alloc(0)
 const lastChunk = Buffer.from('0\r\n\r\n')
 const lineEnd = Buffer.from('\r\n')
 
 /** An answer, its headers sent, as the feed writes to it. */
 export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
   // Node would make a chunk's head, body and end three writes, and that for each reader anew: the
-  // chunks are made here and go straight to the socket. A client of HTTP/1.0 gets none.
+  // chunks are made here, and go straight to the socket. A client of HTTP/1.0 gets none.
   const isChunked = answer.chunkedEncoding
   answer.chunkedEncoding = false
-  let waiting: Buffer = Buffer.alloc(0)
+  // An answer behind another one on its connection has no socket yet, and waits for its turn.
+  const way = answer.socket ?? answer
+  let waiting: Buffer = nothing
   let isFull = false
   let isEnding = false
   let onDrain = (): void => undefined
@@ -27,10 +30,9 @@ export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
   /** False while the socket wants a pause. */
   function handOver(): boolean {
     while (!isFull && waiting.length > 0) {
-      const piece = waiting.subarray(0, pieceBytes)
-      waiting = waiting.subarray(piece.length)
-      // Behind another request on its connection the answer has no socket before its turn.
-      isFull = !(answer.socket ?? answer).write(piece)
+      const piece = waiting.length > pieceBytes ? waiting.subarray(0, pieceBytes) : waiting
+      waiting = piece === waiting ? nothing : waiting.subarray(pieceBytes)
+      isFull = !way.write(piece)
     }
     if (isEnding && waiting.length === 0) answer.end()
     return !isFull
@@ -40,14 +42,9 @@ export function streamSink(answer: ServerResponse, socket: Socket): FeedSink {
     waiting = waiting.length === 0 ? bytes : Buffer.concat([waiting, bytes])
   }
 
-  function onDrained(): void {
+  way.on('drain', () => {
     isFull = false
     if (handOver()) onDrain()
-  }
-
-  answer.on('drain', onDrained)
-  socket.on('drain', () => {
-    if (answer.socket !== null) onDrained()
   })
   answer.on('error', () => {
     socket.destroy()
