@@ -120,8 +120,8 @@ export const run = ({ rounds, isQuick }) =>
           await register(url, batch)
           await readers.call('reached', jobs)
         }
-        await readers.call('close')
         const metrics = await (await fetch(`${url}/metrics`)).text()
+        await readers.call('close')
         return Number(/^jobwatch_sse_queued_bytes (\d+)$/m.exec(metrics)?.[1])
       })
     }

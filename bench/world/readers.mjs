@@ -11,6 +11,7 @@ const headLength = 100
 const patienceMs = 30_000
 
 const readers = []
+let stalled = null
 let awaited = null
 
 class Reader {
@@ -74,9 +75,9 @@ answerCalls({
   },
   /** Opens one that reads nothing beyond the beginning of its answer. */
   async openStalled(url) {
-    const { socket, opened } = new Reader(url)
-    await opened
-    socket.pause()
+    stalled = new Reader(url)
+    await stalled.opened
+    stalled.socket.pause()
   },
   /** Waits until each has got so many events; answers with what they have got. */
   async reached(events) {
@@ -93,6 +94,7 @@ answerCalls({
   counts,
   close() {
     for (const { socket } of readers.splice(0)) socket.destroy()
+    stalled?.socket.destroy()
   },
 })
 

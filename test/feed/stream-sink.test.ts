@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import type { FeedSink } from '../../src/feed-reader.ts'
-import { streamSink } from '../../src/http/stream-sink.ts'
+import { StreamSink } from '../../src/http/stream-sink.ts'
 import { exchange, openSocket, rawRequest } from '../http/raw.ts'
 import { openFeed } from './reader.ts'
 
@@ -23,7 +23,7 @@ async function ground() {
     answer.writeHead(200, { connection: 'close' })
     answer.flushHeaders()
     const one = {
-      sink: streamSink(answer, request.socket),
+      sink: new StreamSink(answer, request.socket),
       answer,
       written: watchWrites(request.socket),
     }
