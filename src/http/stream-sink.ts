@@ -95,7 +95,10 @@ export class StreamSink implements FeedSink {
 
 const chunks = new WeakMap<Buffer, Buffer>()
 
-/** The chunk of these bytes (RFC 9112, 7.1), made once however many readers are given them. */
+/**
+ * The chunk of these bytes (RFC 9112, 7.1), made once however many readers are given them, and kept
+ * for as long as they are.
+ */
 function chunkOf(bytes: Buffer): Buffer {
   const known = chunks.get(bytes)
   if (known !== undefined) return known
