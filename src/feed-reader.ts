@@ -4,7 +4,8 @@ import type { Epoch, LogBounds, LogEnds } from './core/cursor.ts'
 import { controlFrame, eventFrame, retryFrame } from './core/frame.ts'
 import { compileFilter } from './core/plan.ts'
 import type { EventFilter, EventMatcher } from './core/plan.ts'
-import type { FrameRing } from './frame-ring.ts'
+import { joined } from './frame-ring.ts'
+import type { FramePage, FrameRing } from './frame-ring.ts'
 import type { Metrics } from './metrics.ts'
 import type { Store } from './store/store.ts'
 
@@ -27,6 +28,8 @@ export interface ReaderDeps {
   readonly store: Pick<Store, 'readEvents'>
   readonly ring: FrameRing
   readonly metrics: Metrics
+  /** So many events were written. */
+  readonly onSent: (count: number) => void
   /** The log could not be read or the socket not be written to: nothing more will come. */
   readonly onFailed: (reader: FeedReader, error: unknown) => void
 }
@@ -160,8 +163,7 @@ export class FeedReader {
     const { ring } = this.#deps
     while (this.#cursor < ring.head) {
       if (this.#cursor < ring.start) return false
-      const { frames, through } = ring.page(this.#cursor, this.#matches, pageLimits)
-      this.#writeEvents(frames, through)
+      this.#writeEvents(ring.page(this.#cursor, this.#matches))
       if (this.#isBlocked) break
     }
     return true
@@ -183,7 +185,7 @@ export class FeedReader {
         const { after, gap } = positionAfter(this.#cursor, page)
         if (gap) this.#tellGap(after, page)
         const frames = page.events.map((event) => Buffer.from(eventFrame(event)))
-        this.#writeEvents(frames, page.through)
+        this.#writeEvents({ ...joined(frames), through: page.through })
         await nextTurn()
       }
     } finally {
@@ -208,12 +210,11 @@ export class FeedReader {
     return this.#control('feed.gap', { asked, oldest, newest })
   }
 
-  #writeEvents(frames: readonly Buffer[], through: number): void {
+  #writeEvents({ bytes, count, through }: FramePage): void {
     this.#cursor = through
-    const [first] = frames
-    if (first === undefined) return
-    this.#write(frames.length === 1 ? first : Buffer.concat(frames))
-    this.#deps.metrics.sseEventsSent.inc(frames.length)
+    if (count === 0) return
+    this.#write(bytes)
+    this.#deps.onSent(count)
   }
 
   #writeControl(type: string, data: object): void {

@@ -67,8 +67,9 @@ type Ending = 'left' | 'stalled' | 'expired' | 'stopping' | 'failed'
  */
 export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Feed {
   const readers = new Set<FeedReader>()
-  const ring = new FrameRing(ringLimits)
-  const readerDeps = { store, ring, metrics, onFailed }
+  const ring = new FrameRing(ringLimits, pageLimits)
+  const readerDeps = { store, ring, metrics, onSent, onFailed }
+  let uncounted = 0
   let isFilling = false
   let isWoken = false
   let isClosing = false
@@ -109,16 +110,28 @@ export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Fe
     }
   }
 
-  /** Letting others have the event loop in between. What is done to a reader must not throw. */
+  /**
+   * Letting others have the event loop in between. What is done to a reader must not throw, nor mind
+   * that the reader has left meanwhile.
+   */
   async function forEachReader(see: (reader: FeedReader) => void): Promise<void> {
     let seen = 0
     for (const reader of [...readers]) {
-      // It may have left while others had their turn.
-      if (!readers.has(reader)) continue
       see(reader)
       seen += 1
       if (seen % readersPerSlice === 0) await nextTurn()
     }
+  }
+
+  /** What is sent to many readers in one go is counted once, before anybody else has their turn. */
+  function onSent(count: number): void {
+    if (uncounted === 0) queueMicrotask(countSent)
+    uncounted += count
+  }
+
+  function countSent(): void {
+    metrics.sseEventsSent.inc(uncounted)
+    uncounted = 0
   }
 
   function remove(reader: FeedReader, reason: Ending): void {

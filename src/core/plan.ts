@@ -11,7 +11,12 @@ export interface EventFilter {
 
 export type EventMatcher = (head: EventHead) => boolean
 
-/** Compiles a filter once, so that matching an event costs no parsing. */
+const matchesAll: EventMatcher = () => true
+
+/**
+ * Compiles a filter once, so that matching an event costs no parsing. Filters that let everything
+ * through share one matcher.
+ */
 export function compileFilter(filter: EventFilter): EventMatcher {
   const tests: EventMatcher[] = []
   const { types, upstreams, tags, jobids } = filter
@@ -31,6 +36,7 @@ export function compileFilter(filter: EventFilter): EventMatcher {
     const wanted = new Set(tags)
     tests.push((head) => head.tags.some((tag) => wanted.has(tag)))
   }
+  if (tests.length === 0) return matchesAll
   return (head) => tests.every((test) => test(head))
 }
 

@@ -637,6 +637,36 @@ describe('a crowd of readers', () => {
     expect(sinks[0]?.seqs).toEqual([1])
   })
 
+  test('gets all that a wake-up brings in one write, which is made once for all of them', async () => {
+    await using at = await ground({ isWoken: false })
+    const sinks = await openCrowd(at)
+    await settle()
+    await at.appendEach(3)
+    at.feed.wake()
+    await settle()
+    expect(sinks[0]?.seqs).toEqual([1, 2, 3])
+    for (const { chunks } of sinks) expect(chunks).toHaveLength(2)
+    expect(new Set(sinks.map(({ chunks }) => chunks[1])).size).toBe(1)
+    expect(await at.valueOf('events_sent_total')).toBe(3 * count)
+  })
+
+  test('with filters gets what each of them lets through', async () => {
+    await using at = await ground()
+    const filters = [{}, { tags: ['even'] }, { jobids: ['j-2'] }, { tags: ['none'] }]
+    const sinks = await Promise.all(
+      Array.from({ length: 12 }, async (_, n) => {
+        const sink = new TestSink()
+        await at.open(sink, { filter: filters[n % filters.length] ?? {} })
+        return sink
+      }),
+    )
+    await at.appendEach(4, (seq) => (seq % 2 === 0 ? ['even'] : []))
+    await settle()
+    for (const [n, sink] of sinks.entries()) {
+      expect(sink.seqs).toEqual([[1, 2, 3, 4], [2, 4], [2], []][n % filters.length])
+    }
+  })
+
   test('does not hold up the event loop when its bookmarks are due together', async () => {
     await using at = await ground()
     const turns: Promise<number>[] = []

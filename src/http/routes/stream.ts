@@ -7,7 +7,7 @@ import type { ApiDeps } from '../deps.ts'
 import type { Places } from '../places.ts'
 import { HttpProblem, parseInput } from '../problem.ts'
 import { StreamEvents } from '../requests/events.ts'
-import { streamSink } from '../stream-sink.ts'
+import { StreamSink } from '../stream-sink.ts'
 import { filterOf, readCursor } from './events.ts'
 
 export const streamPath = '/v1/events/stream'
@@ -94,5 +94,5 @@ function beginStream(request: FastifyRequest, reply: FastifyReply, cookie?: stri
     ...(cookie !== undefined && { 'set-cookie': cookie }),
   })
   raw.flushHeaders()
-  return streamSink(raw, socket)
+  return new StreamSink(raw, socket)
 }
