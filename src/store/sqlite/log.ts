@@ -94,7 +94,10 @@ export class EventLog {
 
   /** The highest seq ever given. */
   newest(): number {
-    return this.#recent.newest ?? this.#selectNewest.get() ?? 0
+    const newest = this.#selectNewest.get() ?? 0
+    // Whoever else wrote to the log: what is in memory is no longer the end of it.
+    if (newest !== this.#recent.newest) this.#recent.clear()
+    return newest
   }
 
   /** The lowest seq still kept, null while nothing is. */
