@@ -6,8 +6,6 @@ import { answerCalls } from '../gauge.mjs'
 
 const headersEnd = Buffer.from('\r\n\r\n')
 const frameEnd = Buffer.from('\n\n')
-/** Within so much of a frame's beginning are its id and its type. */
-const headLength = 100
 const patienceMs = 30_000
 
 const readers = []
@@ -18,7 +16,7 @@ class Reader {
   events = 0
   bytes = 0
   isBroken = false
-  #seq = null
+  seq = null
   #end = headersEnd
   #pending = Buffer.alloc(0)
 
@@ -47,7 +45,7 @@ class Reader {
     for (;;) {
       const end = pending.indexOf(this.#end, from)
       if (end === -1) break
-      this.#note(pending.latin1Slice(from, Math.min(end, from + headLength)))
+      this.#note(pending.latin1Slice(from, end))
       from = end + this.#end.length
       this.#end = frameEnd
     }
@@ -55,11 +53,18 @@ class Reader {
     awaited?.()
   }
 
-  #note(head) {
+  /**
+   * Reads an event as a reader would. One that only counted would be done before the next event is
+   * written, and to wake it up for each is more work for who writes than the writing.
+   */
+  #note(frame) {
+    const dataAt = frame.indexOf('data:')
+    const head = frame.slice(0, dataAt)
     if (!/event: ?job\./.test(head)) return
     const seq = Number(/id: ?\w+-(\d+)/.exec(head)?.[1])
-    this.isBroken ||= this.#seq !== null && seq !== this.#seq + 1
-    this.#seq = seq
+    this.isBroken ||= this.seq !== null && seq !== this.seq + 1
+    this.isBroken ||= !('specversion' in JSON.parse(frame.slice(dataAt + 'data:'.length)))
+    this.seq = seq
     this.events += 1
   }
 }
@@ -99,9 +104,12 @@ answerCalls({
 })
 
 function counts() {
+  const seqs = readers.map(({ seq }) => seq)
   return {
+    events: readers.reduce((sum, { events }) => sum + events, 0),
     least: Math.min(...readers.map(({ events }) => events)),
-    most: Math.max(...readers.map(({ events }) => events)),
+    /** How far the last one is behind the first one. */
+    behind: Math.max(...seqs) - Math.min(...seqs),
     bytes: readers.reduce((sum, { bytes }) => sum + bytes, 0),
     broken: readers.filter(({ isBroken }) => isBroken).length,
   }

@@ -22,13 +22,16 @@ await new Promise((resolve) =>
   server.listen({ port: 0, host: '127.0.0.1', backlog: 2000 }, resolve),
 )
 
+function send() {
+  seq += 1
+  const frame = Buffer.from(`id: bench-${seq}\nevent: ${type}\ndata: ${text}\n\n`)
+  const head = Buffer.from(`${frame.length.toString(16)}\r\n`)
+  const chunk = Buffer.concat([head, frame, Buffer.from('\r\n')])
+  for (const socket of sockets) socket.write(chunk)
+}
+
 answerCalls({
   port: () => server.address().port,
-  send() {
-    seq += 1
-    const frame = Buffer.from(`id: bench-${seq}\nevent: ${type}\ndata: ${text}\n\n`)
-    const head = Buffer.from(`${frame.length.toString(16)}\r\n`)
-    const chunk = Buffer.concat([head, frame, Buffer.from('\r\n')])
-    for (const socket of sockets) socket.write(chunk)
-  },
+  /** Sends an event every so many ms from now on. */
+  begin: (ms) => void setInterval(send, ms),
 })

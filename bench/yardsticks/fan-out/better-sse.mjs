@@ -16,10 +16,13 @@ await new Promise((resolve) =>
   server.listen({ port: 0, host: '127.0.0.1', backlog: 2000 }, resolve),
 )
 
+function send() {
+  seq += 1
+  channel.broadcast(event, type, { eventId: `bench-${seq}` })
+}
+
 answerCalls({
   port: () => server.address().port,
-  send() {
-    seq += 1
-    channel.broadcast(event, type, { eventId: `bench-${seq}` })
-  },
+  /** Sends an event every so many ms from now on. */
+  begin: (ms) => void setInterval(send, ms),
 })

@@ -20,11 +20,14 @@ app.get('/', { sse: 'only' }, (_, { sse }) => {
 })
 await app.listen({ port: 0, host: '127.0.0.1', backlog: 2000 })
 
+function send() {
+  seq += 1
+  const event = { id: `bench-${seq}`, event: type, data }
+  for (const stream of streams) void stream.send(event)
+}
+
 answerCalls({
   port: () => app.server.address().port,
-  send() {
-    seq += 1
-    const event = { id: `bench-${seq}`, event: type, data }
-    for (const stream of streams) void stream.send(event)
-  },
+  /** Sends an event every so many ms from now on. */
+  begin: (ms) => void setInterval(send, ms),
 })
