@@ -19,7 +19,10 @@ interface NamedJob {
 }
 
 /** The calls on jobs: register one or many, list, show, change, stop, poll now, document. */
-export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: ApiDeps): void {
+export function jobRoutes(
+  app: FastifyInstance,
+  { store, upstreams, clock, metrics }: ApiDeps,
+): void {
   const upstreamByName = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
 
   function answer(job: Job) {
@@ -73,8 +76,11 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
   })
 
   serve(app, jobOperations.registerMany, async ({ body: { jobs } }) => {
+    const begunAt = performance.now()
     // All at once: they share their transactions, and one that is wrong holds up no other.
-    return { results: await Promise.all(jobs.map(registerOne)) }
+    const registering = jobs.map(registerOne)
+    metrics.noteStretch('batch', performance.now() - begunAt)
+    return { results: await Promise.all(registering) }
   })
 
   serve(app, jobOperations.list, async ({ query }, _, reply) => {
