@@ -21,6 +21,9 @@ export const systemClock: Clock = {
   },
 }
 
+/** Work of which there may be much goes on for so long before others have the event loop. */
+export const sliceMs = 8
+
 /** Lets others have the event loop before the work goes on. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { nextTurn, sliceMs } from '../../clock.ts'
 import { positionId } from '../../core/cursor.ts'
 import type { Job } from '../../core/job.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -83,13 +84,32 @@ export function jobRoutes(
     return { results: await Promise.all(registering) }
   })
 
+  /** Jobs as JSON, with turns for others in between: there may be a thousand, with all their stages. */
+  async function written(jobs: readonly Job[]): Promise<string[]> {
+    const texts: string[] = []
+    let begunAt = performance.now()
+    for (const job of jobs) {
+      texts.push(JSON.stringify(answer(job)))
+      const durationMs = performance.now() - begunAt
+      if (durationMs < sliceMs && texts.length < jobs.length) continue
+      metrics.noteStretch('page', durationMs)
+      await nextTurn()
+      begunAt = performance.now()
+    }
+    return texts
+  }
+
   serve(app, jobOperations.list, async ({ query }, _, reply) => {
     const { cursor, q: text, ...filters } = query
     const before = cursor === undefined ? null : decodePageCursor(cursor)
     const bounds = await store.readBounds()
     const { jobs, next, newest } = await store.listJobs({ ...filters, text, before })
     void reply.header(cursorHeader, positionId(newest, bounds))
-    return { items: jobs.map(answer), next: next === null ? null : encodePageCursor(next) }
+    const items = (await written(jobs)).join(',')
+    const goesOn = JSON.stringify(next === null ? null : encodePageCursor(next))
+    return reply
+      .type('application/json; charset=utf-8')
+      .send(`{"items":[${items}],"next":${goesOn}}`)
   })
 
   serve(app, jobOperations.get, async (input, _, reply) => {

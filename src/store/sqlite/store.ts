@@ -247,14 +247,12 @@ function createStore(
     const found: Job[] = []
     let before = query.before
     for (;;) {
-      const {
-        jobs: matching,
-        last,
-        done,
-      } = page(() => jobs.window({ ...query, limit: query.limit + 1 }, before))
-      found.push(...matching)
-      if (found.length > query.limit || done) break
-      before = last
+      // One more than a page has, to know whether another follows.
+      const limit = query.limit + 1 - found.length
+      const window = page(() => jobs.window({ ...query, limit }, before))
+      found.push(...window.jobs)
+      if (found.length > query.limit || window.last === null) break
+      before = window.last
       await nextTurn()
     }
     const listed = found.slice(0, query.limit)
