@@ -24,6 +24,7 @@ import type {
   UpstreamCommit,
 } from '../store.ts'
 import { StoreLost } from '../store.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { openDatabase } from './database.ts'
 import { DeliveryList } from './deliveries.ts'
 import { createEndpointVerbs } from './endpoint-verbs.ts'
@@ -101,6 +102,7 @@ function createStore(
   const writer = new Writer(db, {
     afterCommit: (durationMs) => {
       onStretch?.('commit', durationMs)
+      checkpoints.consider()
       announce(durationMs)
     },
     afterRollback: () => {
@@ -111,6 +113,14 @@ function createStore(
       owner.assertStart()
     },
     onLost: tellLost,
+  })
+
+  const checkpoints = new Checkpoints(db, {
+    afterCheckpoint: (durationMs) => onStretch?.('commit', durationMs),
+    onFailed: (cause) => {
+      const error = toStoreError(cause)
+      if (error instanceof StoreLost) tellLost(error)
+    },
   })
 
   /** Tells the listeners of the events that a commit wrote, if it wrote any. */
