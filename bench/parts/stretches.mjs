@@ -101,7 +101,7 @@ export const run = ({ rounds, isQuick }) =>
         ]
         const askAll = async () => {
           const url = `${daemon.url}/v1/events/stream?after=0`
-          await readers.call('open', { url, count: 3 })
+          await readers.call('open', { url, count: 20 })
           for (const path of asked) await get(`${daemon.url}${path}`)
           await readers.call('close')
         }

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../../clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { EventDraft } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
