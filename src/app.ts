@@ -69,6 +69,7 @@ export async function createApp(config: Config, overrides: AppOverrides = {}): P
     file: config.database,
     overtakeMs: config.delivery.overtake,
     now,
+    onStretch: metrics.noteStretch,
   })
   const { delivery, publicUrl = null } = config
   const defaults = { timeoutMs: delivery.timeout }
@@ -279,6 +280,7 @@ function createUpstream(config: UpstreamConfig, clock: Clock, metrics?: Metrics)
       clock,
       userAgent,
       onTokenRequest: (result) => metrics?.tokenRenewals.inc({ upstream: name, result }),
+      onParsed: (durationMs) => metrics?.noteStretch('parse', durationMs),
     },
   )
   return metrics === undefined ? upstream : measured(upstream, metrics)

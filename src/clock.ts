@@ -21,9 +21,23 @@ export const systemClock: Clock = {
   },
 }
 
-/** Lets others have the event loop before the work goes on. */
+/** Work of which there may be much goes on for so long before others have the event loop. */
+export const sliceMs = 8
+
+/** Those who wait for their turn, the first one first. */
+const waiting: (() => void)[] = []
+
+/**
+ * Lets others have the event loop before the work goes on. One at a time gets a turn of it: when many
+ * wait, all of them in one turn would hold up what comes from outside as if none had waited.
+ */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve)
+    if (waiting.push(resolve) === 1) setImmediate(giveTurn)
   })
+}
+
+function giveTurn(): void {
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(giveTurn)
 }

@@ -93,10 +93,11 @@ export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Fe
         const { after, gap } = positionAfter(ring.head, page)
         // The ring has no holes: a reader that has not come so far finds this one in the database.
         if (gap) ring.reset(after)
+        const begunAt = performance.now()
         ring.append(page.events, page.through)
         await forEachReader((reader) => {
           reader.serve()
-        })
+        }, begunAt)
         if (page.through === page.newest) continue
         isWoken = true
         await nextTurn()
@@ -114,13 +115,21 @@ export function createFeed({ store, clock, random, log, metrics }: FeedDeps): Fe
    * Letting others have the event loop in between. What is done to a reader must not throw, nor mind
    * that the reader has left meanwhile.
    */
-  async function forEachReader(see: (reader: FeedReader) => void): Promise<void> {
+  async function forEachReader(
+    see: (reader: FeedReader) => void,
+    begunAt = performance.now(),
+  ): Promise<void> {
     let seen = 0
+    let since = begunAt
     for (const reader of [...readers]) {
       see(reader)
       seen += 1
-      if (seen % readersPerSlice === 0) await nextTurn()
+      if (seen % readersPerSlice > 0) continue
+      metrics.noteStretch('readers', performance.now() - since)
+      await nextTurn()
+      since = performance.now()
     }
+    if (seen % readersPerSlice > 0) metrics.noteStretch('readers', performance.now() - since)
   }
 
   /** What is sent to many readers in one go is counted once, before anybody else has their turn. */

@@ -3,6 +3,10 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 /** What the daemon counts and measures of itself; docs/metrics.md explains each to its readers. */
 export type Metrics = ReturnType<typeof createMetrics>
 
+const stretches = ['commit', 'parse', 'page', 'readers', 'batch'] as const
+/** Work of ours during which the event loop stands still. */
+export type Stretch = (typeof stretches)[number]
+
 /** Values of a gauge by its labels; one that is not known now is null, and left out. */
 export type Readings<Label extends string> = readonly (readonly [
   labels: Readonly<Record<Label, string>>,
@@ -11,6 +15,8 @@ export type Readings<Label extends string> = readonly (readonly [
 
 const requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const lagBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+/** Nothing should take longer than 20 ms at a time: the bound that tells whether it did. */
+const stretchBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5]
 const commitBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
 /**
@@ -65,6 +71,10 @@ export function createMetrics({ version }: { version: string }) {
   collectDefaultMetrics({ register: registry, prefix: 'jobwatch_' })
 
   // prettier-ignore
+  const stretchDuration = histogram('jobwatch_stretch_duration_seconds', 'Work that nothing could interrupt, by what it was', stretchBuckets, ['what'])
+  for (const what of stretches) stretchDuration.zero({ what })
+
+  // prettier-ignore
   return {
     // Upstreams and polling
     jobs: gauge('jobwatch_jobs', 'Jobs that are looked at and have not ended', ['upstream', 'state']),
@@ -110,6 +120,11 @@ export function createMetrics({ version }: { version: string }) {
     diskFree: gauge('jobwatch_disk_free_bytes', 'Room that is left beside the database file'),
     dbSize: gauge('jobwatch_db_size_bytes', 'The database file'),
     walSize: gauge('jobwatch_wal_size_bytes', 'Its write-ahead log'),
+
+    /** Notes how long something held everything else up. */
+    noteStretch: (what: Stretch, durationMs: number): void => {
+      stretchDuration.observe({ what }, durationMs / 1000)
+    },
 
     contentType: registry.contentType,
     /** All of them as Prometheus reads them, the gauges read now. */

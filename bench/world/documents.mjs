@@ -33,6 +33,39 @@ function stagesAt(turn) {
   return texts[turn % texts.length]
 }
 
+/** A document of which each stage is in another state with each turn. */
+export function busyDocument(jobid, stageCount, turn) {
+  const state = stageStates[turn % stageStates.length]
+  const stages = Array.from({ length: stageCount }, (_, n) => ({
+    name: `stage_number_${n}`,
+    state,
+  }))
+  return withFields(jobDocument(jobid), { progress: { stages } })
+}
+
+const line = 'The service was asked for its status and answered that it is being configured. '
+const manyMessages = Array.from({ length: 4999 }, (_, n) => `${n}: ${line.repeat(2)}`)
+
+/** A document of about 1 MB, of five thousand messages: with each turn the last one is another. */
+export function talkativeDocument(jobid, turn) {
+  return withFields(jobDocument(jobid), { messages: [...manyMessages, `This is turn ${turn}`] })
+}
+
+const bigResult = Array.from({ length: 4000 }, (_, n) => ({
+  id: n,
+  itemUrl: `https://gis.example.com/portal/home/item.html?id=${String(n).padStart(32, '0')}`,
+  datasets: { name: `dataset_number_${n}`, isPublished: n % 2 === 0, sizeInBytes: n * 4096 },
+}))
+
+/** A document of about 1 MB, most of it its result: with each turn a stage is in another state. */
+export function bulkyDocument(jobid, turn) {
+  return withFields(jobDocument(jobid, turn), { result: { items: bigResult } })
+}
+
+function withFields(document, fields) {
+  return JSON.stringify({ ...JSON.parse(document), ...fields })
+}
+
 /** A job of a geoprocessing service, for Esri's own client. */
 export function geoprocessingDocument(jobId) {
   return JSON.stringify({

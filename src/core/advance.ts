@@ -1,4 +1,4 @@
-import { addedMessages, diffStages, firstStages } from './diff.ts'
+import { addedMessages, diffStages, firstStages, hasSameMessages } from './diff.ts'
 import type { EventDraft } from './event.ts'
 import { deadlineAt, isEnd, isoTime, maxListedMessages, messageView, stateWord } from './job.ts'
 import type { Job } from './job.ts'
@@ -163,7 +163,7 @@ function nextSight(job: Job, snapshot: Snapshot, now: number): Omit<Advance, 'me
   const { stages, changes } =
     told === null ? { stages: job.stages, changes: [] } : diffStages(job.stages, told, now)
   const { furtherStages } = told === null ? job : snapshot
-  const messages = toldMessages(snapshot) ?? job.messages
+  const messages = toldMessages(job, snapshot) ?? job.messages
   const added = addedMessages(job.messages, messages)
 
   const seen = settled({ ...withFacts(job, snapshot), stages, furtherStages, messages }, snapshot)
@@ -192,8 +192,10 @@ function toldStages(job: Job, { stages, stagesOf, status }: Snapshot): Snapshot[
   return job.stages.some(({ name }) => !names.has(name)) ? null : stages
 }
 
-function toldMessages({ messages, status }: Snapshot): Snapshot['messages'] {
-  return status === 'UNAVAILABLE' && messages?.length === 0 ? null : messages
+/** The messages a look tells, or null when it tells no others. */
+function toldMessages(job: Job, { messages, status }: Snapshot): Snapshot['messages'] {
+  if (messages === null || hasSameMessages(job.messages, messages)) return null
+  return status === 'UNAVAILABLE' && messages.length === 0 ? null : messages
 }
 
 function afterMiss(job: Job, memory: Memory, now: number, lostAfterMs: number): Advance {
@@ -279,6 +281,10 @@ function isNewStatus(before: Job, after: Job): boolean {
   return hasSeveralWords && stateWord(before.rawStatus ?? '') !== stateWord(after.rawStatus ?? '')
 }
 
+/** Most fields are taken over from one job to the next, and need not be written down to be compared. */
 function isSameJob(a: Job, b: Job): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
+  const fields = Object.keys(b) as (keyof Job)[]
+  return fields.every(
+    (field) => a[field] === b[field] || JSON.stringify(a[field]) === JSON.stringify(b[field]),
+  )
 }

@@ -76,17 +76,34 @@ export function addedMessages(
   before: readonly Message[],
   after: readonly Message[],
 ): readonly Message[] {
+  // Mostly those that were listed are listed again, in front of what is new: they need no keys.
+  const same = sameFirst(before, after)
   const known = new Map<string, number>()
-  for (const message of before) {
+  for (const message of before.slice(same)) {
     const key = messageKey(message)
     known.set(key, (known.get(key) ?? 0) + 1)
   }
-  return after.filter((message) => {
+  return after.slice(same).filter((message) => {
     const key = messageKey(message)
     const left = known.get(key) ?? 0
     if (left > 0) known.set(key, left - 1)
     return left === 0
   })
+}
+
+/** Whether two lists of messages are the same. */
+export function hasSameMessages(before: readonly Message[], after: readonly Message[]): boolean {
+  return before.length === after.length && sameFirst(before, after) === after.length
+}
+
+/** How many messages at the beginning of two lists are the same. */
+function sameFirst(before: readonly Message[], after: readonly Message[]): number {
+  const isOther = ({ text, level, at }: Message, index: number) => {
+    const message = after[index]
+    return message?.text !== text || message.level !== level || message.at !== at
+  }
+  const first = before.findIndex(isOther)
+  return first === -1 ? before.length : first
 }
 
 function hasSameKeys(before: readonly Stage[], seen: readonly SeenStage[]): boolean {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../clock.ts'
 import { positionAfter } from '../core/cursor.ts'
 import type { LoggedEvent } from '../core/event.ts'
 import type { EventFilter } from '../core/plan.ts'

@@ -19,7 +19,7 @@ export interface UpstreamSettings {
 
 type CreateUpstream = (
   settings: UpstreamSettings,
-  surroundings: Pick<EnterpriseAdminOptions, 'clock' | 'userAgent' | 'onTokenRequest'>,
+  surroundings: Pick<EnterpriseAdminOptions, 'clock' | 'userAgent' | 'onTokenRequest' | 'onParsed'>,
 ) => Upstream
 
 /** One line per kind of upstream. */

@@ -97,8 +97,8 @@ async function statementsOf(work: () => Promise<unknown>): Promise<Record<string
   return asked
 }
 
-/** The transaction's own: who owns the database, and the newest seq when it is over. */
-const transaction = { BEGIN: 1, COMMIT: 1, SELECT: 2 }
+/** The transaction's own: who owns the database, the newest seq and how long the log is when it is over. */
+const transaction = { BEGIN: 1, COMMIT: 1, SELECT: 2, PRAGMA: 1 }
 
 test('a look at a job that changes costs three rows to write, and the newest seq to read', async () => {
   const ground = await Ground.create(open)

@@ -657,6 +657,27 @@ function anUnusedUpstream(root: string): Upstream {
   })
 }
 
+test('each answer that was parsed is timed, and none that is the same as before', async () => {
+  const origin = await serveHttp((_, response) => {
+    sendJson(response, job)
+  })
+  let parsed = 0
+  const upstream = anUpstream(origin, {
+    onParsed: (durationMs) => {
+      expect(durationMs).toBeGreaterThanOrEqual(0)
+      parsed += 1
+    },
+  })
+  const first = await upstream.fetchJob('j-1', null)
+  expect(parsed).toBe(1)
+  const known = first.outcome === 'seen' ? first.fingerprint : null
+  expect(await upstream.fetchJob('j-1', known)).toEqual({ outcome: 'same' })
+  expect(parsed).toBe(1)
+  await upstream.fetchJob('j-1', 'another')
+  await upstream.listJobs()
+  expect(parsed).toBe(3)
+})
+
 test('a look after the upstream was closed is a failed one', async () => {
   const origin = await serveHttp((_, response) => {
     sendJson(response, job)

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { nextTurn, sliceMs } from '../../clock.ts'
 import { positionId } from '../../core/cursor.ts'
 import type { Job } from '../../core/job.ts'
 import type { Registered, Registration } from '../../store/store.ts'
@@ -22,7 +23,10 @@ interface NamedJob {
 }
 
 /** The calls on jobs: register one or many, list, show, change, stop, poll now, document. */
-export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: ApiDeps): void {
+export function jobRoutes(
+  app: FastifyInstance,
+  { store, upstreams, clock, metrics }: ApiDeps,
+): void {
   const upstreamByName = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
 
   function answer(job: Job) {
@@ -62,8 +66,12 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return { status: began ? 201 : 200, job: answer(job) }
   }
 
-  /** Registers some of a batch. One that is wrong holds up no other: its problem is part of the answer. */
-  async function registerSome(jobs: readonly unknown[]) {
+  /**
+   * Registers some of a batch; answers with what became of each, as JSON. One that is wrong holds up no
+   * other: its problem is part of the answer.
+   */
+  async function registerSome(jobs: readonly unknown[]): Promise<string> {
+    let begunAt = performance.now()
     const wanted = jobs.map((job) => {
       try {
         return registrationOf(parseInput(RegisterJob, job))
@@ -71,12 +79,17 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
         return refused(error)
       }
     })
+    metrics.noteStretch('batch', performance.now() - begunAt)
     const right = wanted.filter((one): one is Registration => 'jobid' in one)
     const done = [...(await store.registerJobs(right, clock.now()))]
-    return wanted.map((one) => {
+    await nextTurn()
+    begunAt = performance.now()
+    const results = wanted.map((one) => {
       const taken = 'jobid' in one ? done.shift() : undefined
-      return taken === undefined ? one : registered(taken)
+      return JSON.stringify(taken === undefined ? one : registered(taken))
     })
+    metrics.noteStretch('batch', performance.now() - begunAt)
+    return results.join(',')
   }
 
   serve(app, jobOperations.register, async ({ body }, _, reply) => {
@@ -84,15 +97,30 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     return reply.code(status).send(job)
   })
 
-  serve(app, jobOperations.registerMany, async ({ body: { jobs } }) => {
+  serve(app, jobOperations.registerMany, async ({ body: { jobs } }, _, reply) => {
     const pieces = []
     for (let from = 0; from < jobs.length; from += registeredAtOnce) {
       pieces.push(registerSome(jobs.slice(from, from + registeredAtOnce)))
     }
     // They share what transactions they can, and all of these are synced before the answer.
-    const results = (await Promise.all(pieces)).flat()
-    return { results }
+    const results = (await Promise.all(pieces)).join(',')
+    return reply.type('application/json; charset=utf-8').send(`{"results":[${results}]}`)
   })
+
+  /** Jobs as JSON, with turns for others in between: there may be a thousand, with all their stages. */
+  async function written(jobs: readonly Job[]): Promise<string[]> {
+    const texts: string[] = []
+    let begunAt = performance.now()
+    for (const job of jobs) {
+      texts.push(JSON.stringify(answer(job)))
+      const durationMs = performance.now() - begunAt
+      if (durationMs < sliceMs && texts.length < jobs.length) continue
+      metrics.noteStretch('page', durationMs)
+      await nextTurn()
+      begunAt = performance.now()
+    }
+    return texts
+  }
 
   serve(app, jobOperations.list, async ({ query }, _, reply) => {
     const { cursor, q: text, ...filters } = query
@@ -100,7 +128,11 @@ export function jobRoutes(app: FastifyInstance, { store, upstreams, clock }: Api
     const bounds = await store.readBounds()
     const { jobs, next, newest } = await store.listJobs({ ...filters, text, before })
     void reply.header(cursorHeader, positionId(newest, bounds))
-    return { items: jobs.map(answer), next: next === null ? null : encodePageCursor(next) }
+    const items = (await written(jobs)).join(',')
+    const goesOn = JSON.stringify(next === null ? null : encodePageCursor(next))
+    return reply
+      .type('application/json; charset=utf-8')
+      .send(`{"items":[${items}],"next":${goesOn}}`)
   })
 
   serve(app, jobOperations.get, async (input, _, reply) => {

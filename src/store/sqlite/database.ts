@@ -25,8 +25,6 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     db.pragma('journal_size_limit = 67108864')
-    // Pages that change again and again are copied into the file less often than with SQLite's 1000.
-    db.pragma('wal_autocheckpoint = 4000')
     // What a statement may have to put back is little, and needs no file.
     db.pragma('temp_store = MEMORY')
     // The secret of an endpoint that was removed must not be left in the file.

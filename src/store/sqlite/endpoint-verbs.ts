@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../../clock.ts'
 import type { EndpointSpec } from '../../core/endpoint.ts'
 import { afterEndpointAttempt, afterTime, disabled } from '../../core/endpoint-state.ts'
 import type { EndpointChange, EndpointHealth } from '../../core/endpoint-state.ts'

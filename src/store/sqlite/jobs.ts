@@ -1,4 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3'
+import { sliceMs } from '../../clock.ts'
 import type { Job, JobKey } from '../../core/job.ts'
 import type { PolledJob, JobPosition, JobQuery } from '../store.ts'
 import { fromJob, jobColumns, searchable, toJob } from './rows.ts'
@@ -7,7 +8,7 @@ import { Latest } from './latest.ts'
 import { RunTable } from './runs.ts'
 
 const maxRecent = 1000
-/** A search looks at so many rows before it lets others have the event loop. */
+/** A search looks at so many rows at most before it lets others have the event loop. */
 const windowSize = 500
 /** The filters that have an index, the one that most likely leaves the fewest jobs first. */
 const indexedFilters = ['status', 'state', 'upstream'] as const
@@ -148,37 +149,42 @@ export class JobTable {
   }
 
   /**
-   * The next jobs of a list, newest first, and where it goes on; `done` when nothing is left. One
-   * filter picks the index; what the others ask for is sought row by row, since a statement that
-   * looked for a rare combination would hold the event loop until it had found a page.
+   * The next jobs of a list, newest first, and where it goes on, null when nothing is left; as many
+   * as can be read before others have the event loop. One filter picks the index; what the others ask
+   * for is sought row by row, since a statement that looked for a rare combination would hold the
+   * event loop until it had found one.
    */
   window(
     { status, state, upstream, tag, text, limit }: JobQuery,
     before: JobPosition | null,
-  ): { jobs: readonly Job[]; last: JobPosition | null; done: boolean } {
+  ): { jobs: readonly Job[]; last: JobPosition | null } {
     const asked = { status, state, upstream }
     const [leading, ...others] = indexedFilters.filter((column) => asked[column] !== undefined)
     const isSearch = others.length > 0 || tag !== undefined || text !== undefined
     const size = isSearch ? windowSize : limit
-    const rows = this.#listStatement(leading, before !== null).all({
+    const needle = text === undefined ? undefined : searchable(text)
+    const matches = (row: JobRow) =>
+      others.every((column) => row[column] === asked[column]) &&
+      (needle === undefined || row.search.includes(needle)) &&
+      (tag === undefined || (JSON.parse(row.tags) as string[]).includes(tag))
+    const rows = this.#listStatement(leading, before !== null).iterate({
       ...asked,
       watchedAt: before?.watchedAt,
       id: before?.id,
       size,
     })
-    const needle = text === undefined ? undefined : searchable(text)
-    const found = rows.filter(
-      (row) =>
-        others.every((column) => row[column] === asked[column]) &&
-        (needle === undefined || row.search.includes(needle)) &&
-        (tag === undefined || (JSON.parse(row.tags) as string[]).includes(tag)),
-    )
-    const last = rows.at(-1)
-    return {
-      jobs: found.slice(0, limit).map((row) => this.#toJob(row)),
-      last: last === undefined ? null : { watchedAt: last.watched_at, id: last.id },
-      done: rows.length < size,
+    const jobs: Job[] = []
+    const until = performance.now() + sliceMs
+    let examined = 0
+    for (const row of rows) {
+      if (matches(row)) jobs.push(this.#toJob(row))
+      examined += 1
+      // The rest of the window is left to the next one, should these have been large.
+      if (examined === size || jobs.length === limit || performance.now() >= until) {
+        return { jobs, last: { watchedAt: row.watched_at, id: row.id } }
+      }
     }
+    return { jobs, last: null }
   }
 
   #listStatement(filter: IndexedFilter | undefined, goesOn: boolean): Statement<unknown[], JobRow> {

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../../clock.ts'
 import { AppError } from '../../core/errors.ts'
 import type { EventDraft } from '../../core/event.ts'
 import type { Job } from '../../core/job.ts'
@@ -24,6 +24,7 @@ import type {
   UpstreamCommit,
 } from '../store.ts'
 import { StoreLost } from '../store.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { openDatabase } from './database.ts'
 import { DeliveryList } from './deliveries.ts'
 import { createEndpointVerbs } from './endpoint-verbs.ts'
@@ -44,6 +45,8 @@ export interface SqliteStoreOptions {
   /** How long an event that ends or alarms waits for an earlier one of its job, in ms. */
   readonly overtakeMs: number
   readonly now: () => number
+  /** Hears how long each transaction and each page held the event loop up. */
+  readonly onStretch?: (what: 'commit' | 'page', durationMs: number) => void
 }
 
 /** Opens the database file, brings its schema up to date and keeps others off it until `close`. */
@@ -61,13 +64,14 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   }
 }
 
-function openLocked({ file, overtakeMs, now }: SqliteStoreOptions): Store {
+function openLocked(options: SqliteStoreOptions): Store {
+  const { file } = options
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const unlock = takeLock(file)
   try {
     const db = openDatabase(file)
     try {
-      return createStore(db, { file, overtakeMs, now }, unlock)
+      return createStore(db, options, unlock)
     } catch (error) {
       db.close()
       throw error
@@ -80,7 +84,7 @@ function openLocked({ file, overtakeMs, now }: SqliteStoreOptions): Store {
 
 function createStore(
   db: Database,
-  { file, overtakeMs, now }: SqliteStoreOptions,
+  { file, overtakeMs, now, onStretch }: SqliteStoreOptions,
   unlock: () => void,
 ): Store {
   migrate(db, readMigrations(), now())
@@ -96,7 +100,11 @@ function createStore(
   let announced = log.newest()
   const lostListeners: ((error: StoreLost) => void)[] = []
   const writer = new Writer(db, {
-    afterCommit: announce,
+    afterCommit: (durationMs) => {
+      onStretch?.('commit', durationMs)
+      checkpoints.consider()
+      announce(durationMs)
+    },
     afterRollback: () => {
       endpoints.forgetPlanned()
       forgetRecent()
@@ -105,6 +113,14 @@ function createStore(
       owner.assertStart()
     },
     onLost: tellLost,
+  })
+
+  const checkpoints = new Checkpoints(db, {
+    afterCheckpoint: (durationMs) => onStretch?.('commit', durationMs),
+    onFailed: (cause) => {
+      const error = toStoreError(cause)
+      if (error instanceof StoreLost) tellLost(error)
+    },
   })
 
   /** Tells the listeners of the events that a commit wrote, if it wrote any. */
@@ -134,6 +150,13 @@ function createStore(
       if (error instanceof StoreLost) tellLost(error)
       throw error
     }
+  }
+
+  function page<T>(read: () => T): T {
+    const begunAt = performance.now()
+    const found = read()
+    onStretch?.('page', performance.now() - begunAt)
+    return found
   }
 
   /** After a write that failed only another one tells; else it is enough that one can begin. */
@@ -234,21 +257,19 @@ function createStore(
     const found: Job[] = []
     let before = query.before
     for (;;) {
-      const {
-        jobs: matching,
-        last,
-        done,
-      } = jobs.window({ ...query, limit: query.limit + 1 }, before)
-      found.push(...matching)
-      if (found.length > query.limit || done) break
-      before = last
+      // One more than a page has, to know whether another follows.
+      const limit = query.limit + 1 - found.length
+      const window = page(() => jobs.window({ ...query, limit }, before))
+      found.push(...window.jobs)
+      if (found.length > query.limit || window.last === null) break
+      before = window.last
       await nextTurn()
     }
-    const page = found.slice(0, query.limit)
-    const last = page.at(-1)
+    const listed = found.slice(0, query.limit)
+    const last = listed.at(-1)
     const hasMore = found.length > query.limit && last !== undefined
     return {
-      jobs: page,
+      jobs: listed,
       next: hasMore ? { watchedAt: last.watchedAt, id: last.id } : null,
       newest,
     }
@@ -259,16 +280,16 @@ function createStore(
     let before = query.before
     for (;;) {
       // One more than a page has, to know whether another follows.
-      const window = deliveries.window({ ...query, limit: query.limit + 1 }, before)
+      const window = page(() => deliveries.window({ ...query, limit: query.limit + 1 }, before))
       found.push(...window.deliveries)
       if (found.length > query.limit || window.last === null) break
       before = window.last
       await nextTurn()
     }
-    const page = found.slice(0, query.limit)
+    const listed = found.slice(0, query.limit)
     return {
-      deliveries: page,
-      next: found.length > query.limit ? (page.at(-1)?.id ?? null) : null,
+      deliveries: listed,
+      next: found.length > query.limit ? (listed.at(-1)?.id ?? null) : null,
     }
   }
 
@@ -287,14 +308,14 @@ function createStore(
     findJobsById: (jobid) => answer(() => jobs.findById(jobid)),
     listJobs,
     readDocument: (key) => answer(() => jobs.document(key)),
-    listPolled: ({ afterId, limit }) => answer(() => jobs.listPolled(afterId, limit)),
+    listPolled: ({ afterId, limit }) => answer(() => page(() => jobs.listPolled(afterId, limit))),
     unknownJobids: ({ upstream, jobids }) => answer(() => jobs.unknownOf(upstream, jobids)),
     recordDiscovered: (look) => writer.write(() => recordDiscovered(look)),
     findUpstream: (name) => answer(() => upstreams.find(name)),
     commitUpstream: (commit) => writer.write(() => commitUpstream(commit)),
     readBounds: () => answer(() => log.bounds()),
-    readEvents: (query) => answer(() => log.read(query)),
-    readTail: (query) => answer(() => log.readTail(query)),
+    readEvents: (query) => answer(() => page(() => log.read(query))),
+    readTail: (query) => answer(() => page(() => log.readTail(query))),
     ...endpointVerbs,
     listEndpoints: () => answer(() => endpoints.all()),
     countPending: ({ endpointId, maxCounted }) =>

@@ -36,6 +36,8 @@ export interface EnterpriseAdminOptions {
   readonly clock: Clock
   /** Hears what came of each request for a token. */
   readonly onTokenRequest?: (result: 'renewed' | FailureKind) => void
+  /** Hears how long each answer held the event loop up that was not the same as before. */
+  readonly onParsed?: (durationMs: number) => void
 }
 
 const maxTokenBytes = 65_536
@@ -141,7 +143,11 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
     const given = await tokens.get()
     if (given.outcome !== 'token') return { answer: given, token: null }
     const { token } = given
-    return { answer: classified(await get(path, token), () => secretsWith(token), classify), token }
+    const received = await get(path, token)
+    const begunAt = performance.now()
+    const answer = classified(received, () => secretsWith(token), classify)
+    if (!isSame(answer)) options.onParsed?.(performance.now() - begunAt)
+    return { answer, token }
   }
 
   /** What finds the password and the token in an answer; to make it takes milliseconds, so it is kept. */
@@ -204,6 +210,10 @@ export function createEnterpriseAdmin(options: EnterpriseAdminOptions): Upstream
 
 function isRefused(answer: object): answer is Failed {
   return 'failure' in answer && answer.failure === 'auth'
+}
+
+function isSame(answer: object): boolean {
+  return 'outcome' in answer && answer.outcome === 'same'
 }
 
 function patternOf(secrets: readonly string[]): RegExp {
