@@ -109,8 +109,8 @@ export const variants: readonly Variant[] = [
     edits: [
       {
         file: 'store/sqlite/outbox.js',
-        find: 'this.#sql.reschedule.run(after.dueAt, deliveryId);',
-        put: 'this.#sql.reschedule.run(now, deliveryId);',
+        find: 'this.#sql.reschedule.run({ ...counts, dueAt: after.dueAt });',
+        put: 'this.#sql.reschedule.run({ ...counts, dueAt: now });',
       },
     ],
     isOnDemand: true,
@@ -133,10 +133,10 @@ export const variants: readonly Variant[] = [
     edits: [
       {
         file: 'core/diff.js',
-        find: 'return after.filter((message) => {',
+        find: 'return after.slice(same).filter((message) => {',
         put: `globalThis.told = (globalThis.told ?? 0) + 1;
     if (globalThis.told <= 20) return after;
-    return after.filter((message) => {`,
+    return after.slice(same).filter((message) => {`,
       },
     ],
     breaks: ['4 exactly once'],

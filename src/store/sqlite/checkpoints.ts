@@ -33,22 +33,30 @@ export class Checkpoints {
 
   /** To be called after each commit. */
   consider(): void {
-    if (this.#isScheduled || (this.#selectLog.get()?.log ?? 0) < maxPages) return
-    this.#isScheduled = true
-    // An immediate would run in one go with the next commit, which is one as well.
-    setTimeout(() => {
-      this.#isScheduled = false
-      if (this.#db.open) this.#run()
+    if (this.#isScheduled) return
+    this.#try(() => {
+      if ((this.#selectLog.get()?.log ?? 0) < maxPages) return
+      this.#isScheduled = true
+      // An immediate would run in one go with the next commit, which is one as well.
+      setTimeout(() => {
+        this.#isScheduled = false
+        this.#try(() => this.#run())
+      })
     })
   }
 
   #run(): void {
+    if (!this.#db.open) return
     const begunAt = performance.now()
+    this.#db.pragma('wal_checkpoint(PASSIVE)')
+    this.#hooks.afterCheckpoint(performance.now() - begunAt)
+  }
+
+  #try(work: () => void): void {
     try {
-      this.#db.pragma('wal_checkpoint(PASSIVE)')
+      work()
     } catch (error) {
       this.#hooks.onFailed(error)
     }
-    this.#hooks.afterCheckpoint(performance.now() - begunAt)
   }
 }

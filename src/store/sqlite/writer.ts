@@ -83,7 +83,8 @@ export class Writer {
     const taken: Unit[] = []
     let settle: readonly (() => void)[]
     try {
-      settle = this.#tryTogether(taken) ?? this.#runEach(taken)
+      settle = this.#runTogether(taken) ?? this.#runEach(taken)
+      this.#commit.run()
     } catch (cause) {
       this.#rollBack()
       const error = toStoreError(cause)
@@ -101,8 +102,8 @@ export class Writer {
     this.#hooks.afterCommit(durationMs)
   }
 
-  /** Commits what is waiting as far as its time goes; null when it was rolled back for a unit's sake. */
-  #tryTogether(taken: Unit[]): (() => void)[] | null {
+  /** Runs what is waiting as far as its time goes; null when it was rolled back for a unit's sake. */
+  #runTogether(taken: Unit[]): (() => void)[] | null {
     const settle: (() => void)[] = []
     this.#beginGuarded()
     const until = performance.now() + sliceMs
@@ -120,16 +121,13 @@ export class Writer {
         return null
       }
     } while (performance.now() < until)
-    this.#commit.run()
     return settle
   }
 
-  /** Commits units each of which may fail for itself. */
+  /** Runs units each of which may fail for itself. */
   #runEach(units: readonly Unit[]): (() => void)[] {
     this.#beginGuarded()
-    const settle = units.map((unit) => this.#runGuarded(unit))
-    this.#commit.run()
-    return settle
+    return units.map((unit) => this.#runGuarded(unit))
   }
 
   #runGuarded(unit: Unit): () => void {
