@@ -174,8 +174,6 @@ export class FeedReader {
     this.#isReading = true
     try {
       while (this.#canReadOn()) {
-        // Many may come, or be ready for more, at the same moment.
-        await nextTurn()
         const page = await store.readEvents({
           after: this.#cursor,
           limit: pageLimits.maxFrames,
@@ -188,6 +186,7 @@ export class FeedReader {
         if (gap) this.#tellGap(after, page)
         const frames = page.events.map((event) => Buffer.from(eventFrame(event)))
         this.#writeEvents({ ...joined(frames), through: page.through })
+        await nextTurn()
       }
     } finally {
       this.#isReading = false

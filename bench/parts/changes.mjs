@@ -16,7 +16,7 @@ const pacedMs = 2000
 
 export const run = ({ rounds, isQuick }) =>
   scoped(async (keep) => {
-    const seconds = isQuick ? 3 : 8
+    const seconds = isQuick ? 2 : 6
     const upstream = keep(launchPart('world/upstream.mjs', ['changing']))
     const receiver = keep(launchPart('world/receiver.mjs'))
     const reader = keep(launchPart('world/reader.mjs'))

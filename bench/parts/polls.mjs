@@ -15,7 +15,7 @@ const paceMs = 500
 
 export const run = ({ rounds, isQuick }) =>
   scoped(async (keep) => {
-    const seconds = isQuick ? 2 : 5
+    const seconds = isQuick ? 2 : 4
     const upstream = keep(launchPart('world/upstream.mjs', ['steady']))
     const origin = `http://127.0.0.1:${await upstream.call('port')}`
 

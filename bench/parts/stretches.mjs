@@ -15,7 +15,7 @@ const never = { interval: '365d', maxInterval: '365d', concurrency: 8, rate: 10_
 
 export const run = ({ rounds, isQuick }) =>
   scoped(async (keep) => {
-    const seconds = isQuick ? 3 : 8
+    const seconds = isQuick ? 1 : 5
     const listedCount = isQuick ? 4000 : 20_000
     const receiver = keep(launchPart('world/receiver.mjs'))
     const hook = `http://127.0.0.1:${await receiver.call('port')}/hook`

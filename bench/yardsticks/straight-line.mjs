@@ -59,10 +59,7 @@ export async function straightLine({ file, root, hook, intervalMs, batch, now = 
       attempts,
     )
     const posts = events.map(post)
-    const frames = events.map(
-      ({ id, type, text }) => `id: ${id}\nevent: ${type}\ndata: ${text}\n\n`,
-    )
-    const bytes = Buffer.from(frames.join(''))
+    const bytes = Buffer.from(events.map(frameOf).join(''))
     if (events.length > 0) for (const reader of readers) reader.write(bytes)
     attempts = await Promise.all(posts)
     return 0
@@ -162,27 +159,15 @@ function toStage({ name, state: rawState }, before, at) {
   const state = stageStates[rawState]
   if (state === before.state) return before
   const startedAt = state === 'pending' ? null : (before.startedAt ?? at)
-  return {
-    name,
-    occurrence: 1,
-    state,
-    rawState,
-    startedAt,
-    endedAt: state === 'completed' ? at : null,
-  }
+  const endedAt = state === 'completed' ? at : null
+  return { name, occurrence: 1, state, rawState, startedAt, endedAt }
 }
 
 /** What a document says, as rows and events have it alike. */
 function factsOf({ status, name, operationURI, resource, username, requestID }) {
   return {
-    rawStatus: status,
-    outcome: null,
-    reason: null,
-    name,
-    operation: operationURI,
-    resource: resource.name,
-    username,
-    requestId: requestID,
+    ...{ rawStatus: status, outcome: null, reason: null, name, operation: operationURI },
+    ...{ resource: resource.name, username, requestId: requestID },
   }
 }
 
@@ -192,6 +177,8 @@ function snapshotOf(job, document) {
   const rest = { furtherStages: { done: 0, total: 0 }, messages: [], result: null, resultBytes: 0 }
   return { ...factsOf(document), ...times, stages: job.stages, ...rest }
 }
+
+const frameOf = ({ id, type, text }) => `id: ${id}\nevent: ${type}\ndata: ${text}\n\n`
 
 const isoTime = (ms) => (ms === null ? null : new Date(ms).toISOString())
 
