@@ -76,7 +76,7 @@ export const run = ({ rounds, isQuick }) =>
       return scoped(async (keep) => {
         const sender = keep(await start())
         await readers.call('open', { url: sender.stream, count: readerCount })
-        await sleep(2000)
+        await sleep(isQuick ? 1000 : 2000)
         const { result: deliveries, ...used } = await whileDoing(sender, async () => {
           const before = await readers.call('counts')
           await sleep(seconds * 1000)

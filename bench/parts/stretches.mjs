@@ -16,7 +16,7 @@ const never = { interval: '365d', maxInterval: '365d', concurrency: 8, rate: 10_
 export const run = ({ rounds, isQuick }) =>
   scoped(async (keep) => {
     const seconds = isQuick ? 1 : 5
-    const listedCount = isQuick ? 4000 : 20_000
+    const listedCount = isQuick ? 2000 : 20_000
     const receiver = keep(launchPart('world/receiver.mjs'))
     const hook = `http://127.0.0.1:${await receiver.call('port')}/hook`
     const listed = await listedJobs(keep)
@@ -59,7 +59,7 @@ export const run = ({ rounds, isQuick }) =>
         const daemon = keep(await launchDaemon(await settings(upstream, polling, { hook })))
         await readers.call('open', { url: `${daemon.url}/v1/events/stream`, count: streams })
         await register(daemon.url, jobsNamed(jobs))
-        await sleep(2000)
+        await sleep(isQuick ? 1000 : 2000)
         return reading(daemon, () => sleep(seconds * 1000))
       })
     }

@@ -50,9 +50,10 @@ export class EventLog {
         'SELECT seq FROM events WHERE jobid = ? AND upstream = ? ORDER BY seq DESC LIMIT 1',
       )
       .pluck()
-    this.#insert = db.prepare<[EventRow]>(
+    type Text = string | null
+    this.#insert = db.prepare<[number, string, Text, Text, string, Text, string]>(
       `INSERT INTO events (seq, type, upstream, jobid, tags, endpoint, text)
-       VALUES (@seq, @type, @upstream, @jobid, @tags, @endpoint, @text)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#selectTypesAfter = db
       .prepare<[number], string>('SELECT type FROM events WHERE seq > ? ORDER BY seq')
@@ -181,7 +182,7 @@ export class EventLog {
       seq += 1
       const { type } = draft
       const text = encode(draft, { epoch, seq, previousSeq })
-      this.#insert.run({ seq, type, upstream, jobid, tags, endpoint, text })
+      this.#insert.run(seq, type, upstream, jobid, tags, endpoint, text)
       previousSeq = seq
       const event = { seq, id: eventId(epoch, seq), type, ...about, text }
       this.#recent.push(event)

@@ -19,7 +19,7 @@ export interface WriterHooks {
 }
 
 /** How long one transaction may go on taking units in; the event loop stands still meanwhile. */
-const sliceMs = 8
+const sliceMs = 4
 
 /**
  * The one queue through which everything is written. Units that come while the writer is busy share
