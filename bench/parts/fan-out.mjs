@@ -13,7 +13,7 @@ const manyTags = Array.from({ length: 30 }, (_, n) => String(n).padStart(100, 't
 export const run = ({ rounds, isQuick }) =>
   scoped(async (keep) => {
     const readerCount = isQuick ? 200 : 1000
-    const seconds = isQuick ? 2 : 4
+    const seconds = isQuick ? 1 : 4
     const writtenBytes = isQuick ? 10e6 : 50e6
     const upstream = keep(launchPart('world/upstream.mjs', ['changing']))
     const origin = `http://127.0.0.1:${await upstream.call('port')}`

@@ -20,7 +20,7 @@ const warmUpJobs = 5000
 export const run = ({ rounds, isQuick }) =>
   scoped(async (keep) => {
     const manyJobs = isQuick ? 10_000 : 100_000
-    const intervalSeconds = isQuick ? 4 : 20
+    const intervalSeconds = isQuick ? 3 : 20
     const upstream = keep(launchPart('world/upstream.mjs', ['steady']))
     const origin = `http://127.0.0.1:${await upstream.call('port')}`
     const silent = keep(await silentServer())
